@@ -1,0 +1,131 @@
+"""Fixtures for every test: a database with real commits, servers of the test's own, a browser."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from itertools import count
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from playwright.sync_api import Browser, sync_playwright
+from pytest_django.plugin import DjangoDbBlocker
+
+from accounts import standing
+from tests import programs, web
+from tests.programs import MissingService
+from tests.servers import PostgresServer, RedisServer
+from tests.stores import Stores, give_up
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-django puts the tests in order by this mark
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Commits are what this project is about (other processes, on_commit, locks); a test inside a transaction
+    # that is rolled back would see none of it. Browsers visit a server with a database of its own.
+    for item in items:
+        if not any(item.get_closest_marker(name) for name in ("nodb", "browser", "django_db")):
+            item.add_marker(pytest.mark.django_db(transaction=True))
+
+
+@pytest.fixture(scope="session")
+def stores(pytestconfig: pytest.Config) -> Stores:
+    """The servers that `--stores` started for this run."""
+    return pytestconfig.stash[Stores.key]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _features_known(django_db_blocker: DjangoDbBlocker) -> None:
+    # Django 6.1's checks of models ask SQLite once whether it knows JSON, in tests without a database, too.
+    with django_db_blocker.unblock(), closing(connection):
+        assert connection.features.supports_json_field
+
+
+@pytest.fixture(autouse=True)
+def _new_process(request: pytest.FixtureRequest, stores: Stores) -> Iterator[None]:
+    """What a process and Redis hold begins anew with each test, as the database does."""
+    if not request.node.get_closest_marker("django_db"):
+        yield
+        return
+    cache.clear()
+    if stores.redis and stores.redis.process:
+        stores.redis.empty()
+    yield
+    # Its thread reads the ledger, and between two tests pytest-django lets nobody.
+    standing.stop()
+
+
+@pytest.fixture
+def redis_server(stores: Stores) -> Iterator[RedisServer]:
+    """A Redis for this test alone, which it may stop, restart and empty."""
+    try:
+        server = RedisServer(stores.directory / f"redis-{next(_numbers)}")
+    except MissingService as error:
+        give_up(error)
+    with server:
+        yield server
+
+
+@pytest.fixture
+def postgres_server(stores: Stores) -> Iterator[PostgresServer]:
+    """A PostgreSQL for this test alone, which it may stop and restart."""
+    try:
+        server = PostgresServer(stores.directory / f"postgres-{next(_numbers)}")
+    except MissingService as error:
+        give_up(error)
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def prepared_database(stores: Stores) -> Callable[[], str]:
+    """Each call is the DATABASE_URL of a new database with its tables, a signing key and the demo people."""
+    name = "prepared"
+    file = stores.directory / "prepared.sqlite3"
+    url = stores.postgres.create(name) if stores.postgres else f"sqlite:///{file}"
+    for command in (["migrate"], ["signing_keys", "ensure"], ["demo"]):
+        web.manage(*command, variables={"DATABASE_URL": url})
+
+    def copy() -> str:
+        if stores.postgres:
+            return stores.postgres.create(f"copy{next(_numbers)}", template=name)
+        new = file.with_stem(f"copy{next(_numbers)}")
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(new)) as target:
+            source.backup(target)
+        return f"sqlite:///{new}"
+
+    return copy
+
+
+@pytest.fixture(scope="module")
+def serve(stores: Stores, prepared_database: Callable[[], str]) -> Iterator[Callable[..., web.WebServer]]:
+    """Serve the project as `make run` does, on a new database with the demo people, until the module ends."""
+    with ExitStack() as stack:
+
+        def start(*, workers: int = 2, **variables: str) -> web.WebServer:
+            number = next(_numbers)
+            variables = {"DATABASE_URL": prepared_database(), **variables}
+            if stores.redis:
+                variables.setdefault("REDIS_URL", stores.redis.url(1 + number % 15))
+            directory = stores.directory / f"web-{number}"
+            return stack.enter_context(web.WebServer(directory, variables=variables, workers=workers))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium; `browser.new_context()` is a new visitor. For modules with nothing but browser tests."""
+    # Not for the whole run: while Playwright is up, the thread counts as asynchronous, and the ORM refuses.
+    try:
+        program = programs.chromium()
+    except MissingService as error:
+        give_up(error)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=programs.CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+_numbers = count(1)
