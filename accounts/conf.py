@@ -1,0 +1,46 @@
+"""The settings of accounts: one frozen dataclass, so that a misspelt name fails at the start.
+
+A project writes ``ACCOUNTS = Accounts(…)`` in its settings; readers ask `current()` when they need a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+
+from django.conf import settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounts:
+    """What a project may choose about people and their Logins; docs/settings.md explains every field."""
+
+    site_name: str = "authdemo"
+    public_origin: str = "http://127.0.0.1:8000"
+    mail_on_console: bool = False
+    mail_notices: bool = False
+    trusted_proxies: tuple[str, ...] = ()
+    standing_budget: timedelta = timedelta(seconds=5)
+    standing_interval: timedelta = timedelta(milliseconds=500)
+    seen_interval: timedelta = timedelta(minutes=1)
+    history_lifetime: timedelta = timedelta(days=90)
+    password_min_length: int = 15
+    password_max_bytes: int = 4096
+    link_lifetime: timedelta = timedelta(hours=1)
+    free_failures: int = 5
+    address_free_failures: int = 50
+    longest_delay: timedelta = timedelta(minutes=15)
+    hard_stop_failures: int = 100
+    hard_stop_delay: timedelta = timedelta(hours=24)
+
+
+@lru_cache(maxsize=1)
+def _default() -> Accounts:
+    return Accounts()
+
+
+def current() -> Accounts:
+    """The project's setting, or the defaults; asked at call time so that `override_settings` works."""
+    value = getattr(settings, "ACCOUNTS", None)
+    return value if isinstance(value, Accounts) else _default()

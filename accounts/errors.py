@@ -1,0 +1,58 @@
+"""One family of errors for every door: what was refused, with which status, and what the client may do next.
+
+They are DRF exceptions, because a bare exception would make DRF authenticate twice. How they look on the wire
+or on a page is decided by the project alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import status
+from rest_framework.exceptions import APIException
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+class AuthError(APIException):
+    """A refusal with a stable `default_code`.
+
+    `auth_header` becomes WWW-Authenticate, and `wait` (seconds) Retry-After.
+    """
+
+    status_code: int = status.HTTP_401_UNAUTHORIZED
+    default_code = "refused"
+    default_detail = _("The request was refused.")
+    auth_header: str | None = None
+
+    def __init__(self, detail: StrOrPromise | None = None, *, wait: int | None = None) -> None:
+        super().__init__(detail)
+        self.wait = wait
+
+
+class InvalidCredentials(AuthError):
+    """Unknown address, wrong password and disabled account alike: nobody learns which."""
+
+    default_code = "invalid_credentials"
+    default_detail = _("No active account with this address and password.")
+
+
+class TooManyAttempts(AuthError):
+    """The account or the address must wait `wait` seconds; nothing was checked."""
+
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+    default_code = "too_many_attempts"
+    default_detail = _("Too many attempts. Wait before you try again.")
+
+
+class StandingUnknown(AuthError):
+    """This process cannot know whether the Login still stands, so it refuses to vouch."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "standing_unknown"
+    default_detail = _("It cannot be told right now whether this login still stands. Try again.")
+
+    def __init__(self, detail: StrOrPromise | None = None, *, wait: int | None = 1) -> None:
+        super().__init__(detail, wait=wait)

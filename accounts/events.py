@@ -1,0 +1,97 @@
+"""What happened: a change of the ledger is a row and a log line, a refusal on a request's path a log line.
+
+Names follow the OWASP logging vocabulary. Nothing in an event can be replayed: ids of Logins and people are
+no credentials, and whatever is one must be hashed by the caller.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from accounts import device
+from accounts.device import AddressField
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+logger = logging.getLogger(__name__)
+
+
+class Event(models.Model):
+    """One change of the ledger, kept for `history_lifetime`."""
+
+    at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
+    name = models.CharField(_("name"), max_length=64)
+    login_id = models.UUIDField(_("login"), null=True, db_index=True)
+    user_uuid = models.UUIDField(_("person"), null=True, db_index=True)
+    actor_uuid = models.UUIDField(_("actor"), null=True)
+    address = AddressField(_("address"), null=True)
+    device = models.CharField(_("device"), max_length=80, blank=True)
+    detail = models.JSONField(_("detail"), default=dict)
+
+    class Meta:
+        ordering = ("-at", "-pk")
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+def _line(name: str, fields: dict[str, Any], *, level: int) -> None:
+    logger.log(
+        level, name, extra={"event": {key: value for key, value in fields.items() if value is not None}}
+    )
+
+
+def _where(request: HttpRequest | None) -> dict[str, Any]:
+    if request is None:
+        return {"address": None, "device": ""}
+    return {"address": device.address(request), "device": device.name(request)}
+
+
+def record(
+    name: str,
+    *,
+    request: HttpRequest | None = None,
+    login: UUID | None = None,
+    user: UUID | None = None,
+    actor: UUID | None = None,
+    **detail: Any,
+) -> None:
+    """Write a row in the current transaction, and its log line once that has been committed."""
+    record_each(name, [{"login": login, "user": user, "actor": actor, **detail}], request=request)
+
+
+def record_each(name: str, about: Iterable[Mapping[str, Any]], *, request: HttpRequest | None = None) -> None:
+    """As `record`, of many at once: what happened has happened to each of these, in one statement."""
+    lines = [{**_where(request), **one} for one in about]
+    Event.objects.bulk_create(_row(name, line) for line in lines)
+
+    def tell() -> None:
+        for line in lines:
+            _line(name, line, level=logging.INFO)
+
+    transaction.on_commit(tell, robust=True)
+
+
+def _row(name: str, line: Mapping[str, Any]) -> Event:
+    columns = {"login": "login_id", "user": "user_uuid", "actor": "actor_uuid"}
+    place = {"address", "device"}
+    return Event(
+        name=name,
+        detail={key: value for key, value in line.items() if key not in columns and key not in place},
+        **{column: line.get(key) for key, column in columns.items()},
+        **{key: line[key] for key in place},
+    )
+
+
+def note(name: str, *, request: HttpRequest | None = None, **detail: Any) -> None:
+    """Write a log line at once and no row: for refusals, whose number a stranger decides."""
+    _line(name, {**_where(request), **detail}, level=logging.WARNING)

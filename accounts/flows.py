@@ -1,0 +1,61 @@
+"""What a flow is to the rest of the house: a name, and how what carries its Logins is killed.
+
+A third flow registers itself here and is listed, ended and measured like the two that are built in
+(docs/adding-a-flow.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """One way to carry a Login.
+
+    `end` is called with Login ids inside the transaction that ends them, after the Login rows were locked; it
+    must make whatever carries them useless, and must not fail when there is nothing. `horizon` tells how long
+    a copy of a Login that this flow hands out may vouch after it was made from the ledger. `clean` takes away
+    what has expired and carries no live Login; it returns how many, and works in small batches.
+    """
+
+    name: str
+    label: StrOrPromise
+    end: Callable[[Sequence[UUID]], None]
+    horizon: Callable[[], timedelta]
+    clean: Callable[[], int] = int
+
+
+_flows: dict[str, Flow] = {}
+
+
+def register(flow: Flow) -> None:
+    """Make a flow known; called once from its app's `ready()`. The same name again replaces it."""
+    _flows[flow.name] = flow
+
+
+def get(name: str) -> Flow | None:
+    """The flow of this name, or None when its app is not installed (any more)."""
+    return _flows.get(name)
+
+
+def registered() -> list[Flow]:
+    """All flows, in the order in which they were registered."""
+    return list(_flows.values())
+
+
+def choices() -> list[tuple[str, StrOrPromise]]:
+    """Names and labels, for forms and filters."""
+    return [(flow.name, flow.label) for flow in _flows.values()]
+
+
+def horizon() -> timedelta:
+    """How long any copy of any Login may vouch: the longest horizon of all flows, a minute at least."""
+    return max([timedelta(minutes=1), *(flow.horizon() for flow in _flows.values())])
