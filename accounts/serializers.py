@@ -1,0 +1,89 @@
+"""What the APIs take and answer about people and Logins; passwords are taken byte for byte."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts import flows
+from accounts.logins import EndReason
+
+
+class TextField(serializers.CharField):
+    """Text as it was sent: not trimmed, and a number is none, though DRF would make it one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text itself."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class CredentialsSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """An address and a password."""
+
+    email = TextField(write_only=True, max_length=254)
+    password = TextField(write_only=True, max_length=4096, style={"input_type": "password"})
+
+
+class MeSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Who the request speaks for, and what carries it."""
+
+    id = serializers.UUIDField(read_only=True, help_text="The person; `sub` of their tokens.")
+    email = serializers.EmailField(read_only=True)
+    flow = serializers.CharField(read_only=True, help_text="session or token")
+    login = serializers.UUIDField(
+        read_only=True, help_text="The login that the request carries; `sid` of its tokens."
+    )
+    is_staff = serializers.BooleanField(read_only=True)
+    authenticated_at = serializers.DateTimeField(read_only=True)
+
+
+class LoginSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """One login of the person who asks."""
+
+    id = serializers.UUIDField(read_only=True)
+    flow = serializers.CharField(read_only=True)
+    device = serializers.CharField(read_only=True)
+    address = serializers.IPAddressField(read_only=True, allow_null=True)
+    started_at = serializers.DateTimeField(read_only=True)
+    seen_at = serializers.DateTimeField(read_only=True)
+    expires_at = serializers.DateTimeField(read_only=True)
+    ended_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    end_reason = serializers.ChoiceField(read_only=True, choices=EndReason.choices, allow_blank=True)
+    current = serializers.SerializerMethodField(help_text="Whether this request is carried by it.")
+
+    def get_current(self, login: Any) -> bool:
+        """Whether this is the login that asks."""
+        return bool(login.pk == self.context["current"])
+
+
+class LoginsSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """One page of logins, newest first."""
+
+    next = serializers.URLField(read_only=True, allow_null=True)
+    results = LoginSerializer(many=True, read_only=True)
+
+
+class LoginsQuerySerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Which logins are wanted."""
+
+    state = serializers.ChoiceField(choices=("live", "ended", "all"), default="live", required=False)
+    flow = serializers.CharField(required=False, max_length=20)
+    before = serializers.UUIDField(required=False, help_text="The last login of the page before.")
+
+    def validate_flow(self, flow: str) -> str:
+        """Only a flow that is installed."""
+        if flows.get(flow) is None:
+            raise serializers.ValidationError("No such flow.", code="invalid_choice")
+        return flow
+
+
+class EndedSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """How many logins an act has ended."""
+
+    ended = serializers.IntegerField(read_only=True)

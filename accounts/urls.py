@@ -1,0 +1,28 @@
+"""The addresses of the account pages and of what both flows share; a project includes them at its root."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from accounts import api, views
+
+urlpatterns = [
+    path("signup/", views.signup, name="signup"),
+    path("signup/sent/", views.signup_sent, name="signup-sent"),
+    path("signup/<str:token>/", views.signup_confirm, name="signup-confirm"),
+    path("password/change/", views.password_change, name="password-change"),
+    path("password/reset/", views.password_reset, name="password-reset"),
+    path("password/reset/sent/", views.password_reset_sent, name="password-reset-sent"),
+    path(
+        "password/reset/<str:uidb64>/<str:token>/",
+        views.PasswordResetConfirmView.as_view(),
+        name="password-reset-confirm",
+    ),
+    path("logins/", views.logins_page, name="logins"),
+    path("logins/end-others/", views.logins_end_others, name="logins-end-others"),
+    path("logins/<uuid:sid>/end/", views.login_end, name="login-end"),
+    path("api/me/", api.MeView.as_view(), name="api-me"),
+    path("api/logins/", api.LoginsView.as_view(), name="api-logins"),
+    path("api/logins/end-others/", api.EndOthersView.as_view(), name="api-logins-end-others"),
+    path("api/logins/<uuid:sid>/", api.LoginView.as_view(), name="api-login"),
+]
