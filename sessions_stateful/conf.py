@@ -1,0 +1,35 @@
+"""The settings of the cookie flow: one frozen dataclass, written as ``SESSIONS_STATEFUL = Sessions(…)``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+
+from django.conf import settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sessions:
+    """How long sessions live, and what survives a sign-in; every field is explained in docs/settings.md."""
+
+    idle_timeout: timedelta = timedelta(minutes=30)
+    absolute_timeout: timedelta = timedelta(hours=12)
+    remember_idle_timeout: timedelta = timedelta(days=14)
+    remember_absolute_timeout: timedelta = timedelta(days=30)
+    staff_idle_timeout: timedelta = timedelta(minutes=15)
+    staff_absolute_timeout: timedelta = timedelta(hours=12)
+    idle_grace: timedelta = timedelta(minutes=1)
+    anonymous_lifetime: timedelta = timedelta(days=1)
+    kept_at_sign_in: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def _default() -> Sessions:
+    return Sessions()
+
+
+def current() -> Sessions:
+    """The project's setting, or the defaults; asked at call time so that `override_settings` works."""
+    value = getattr(settings, "SESSIONS_STATEFUL", None)
+    return value if isinstance(value, Sessions) else _default()

@@ -1,0 +1,76 @@
+"""The doors of the cookie flow for people: sign in, sign out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth import views as auth_views
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import redirect, resolve_url
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_POST
+
+from sessions_stateful import issue
+from sessions_stateful.errors import NextElsewhere
+from sessions_stateful.forms import SignInForm
+
+# What a browser should forget at sign-out (W3C Clear-Site-Data); over plain http browsers ignore it.
+FORGET = '"cache", "cookies", "storage"'
+
+
+def next_stays_here(door: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Decorator for a sign-in view: `next` to another site is refused (400), and nobody is signed in.
+
+    Django would sign in and go to its default page. Whoever wrote such a link meant to lead people away.
+    """
+
+    @wraps(door)
+    @sensitive_variables("asked")
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        hosts, secure = {request.get_host()}, request.is_secure()
+        for asked in (request.GET, request.POST):
+            for url in filter(None, asked.getlist(REDIRECT_FIELD_NAME)):
+                if not url_has_allowed_host_and_scheme(url, allowed_hosts=hosts, require_https=secure):
+                    raise NextElsewhere
+        return door(request, *args, **kwargs)
+
+    return checked
+
+
+# What a refusal writes must stay; a transaction around the request would take it back.
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+@method_decorator(next_stays_here, name="dispatch")
+class LoginView(auth_views.LoginView):
+    """GET and POST /login/: Django's view with our form; `next` leads only to this site."""
+
+    # Django's takes PUT for POST.
+    http_method_names = ["get", "head", "options", "post"]
+    template_name = "sessions_stateful/login.html"
+    authentication_form = SignInForm  # type: ignore[assignment]
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Sign in and go on."""
+        issue.sign_in(self.request, form.get_user(), remember=form.cleaned_data["remember"])
+        return HttpResponseRedirect(self.get_success_url())
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """The form again, with what was typed except the password."""
+        return self.render_to_response(self.get_context_data(form=form), status=400)
+
+
+@require_POST
+@transaction.non_atomic_requests
+def logout(request: HttpRequest) -> HttpResponse:
+    """POST /logout/: end the Login, kill the session, clear the cookie."""
+    auth.logout(request)
+    response = redirect(resolve_url(settings.LOGOUT_REDIRECT_URL or settings.LOGIN_URL))
+    response["Clear-Site-Data"] = FORGET
+    return response
