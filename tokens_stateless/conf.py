@@ -1,0 +1,58 @@
+"""The settings of the token flow, ``TOKENS_STATELESS = Tokens(…)``, and simplejwt's, derived from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """How long tokens live and for whom they are; every field is explained in docs/settings.md."""
+
+    issuer: str = "http://127.0.0.1:8000"
+    audience: str = "http://127.0.0.1:8000"
+    client_id: str = "first-party"
+    access_lifetime: timedelta = timedelta(minutes=5)
+    leeway: timedelta = timedelta(seconds=30)
+    idle_timeout: timedelta = timedelta(days=14)
+    absolute_timeout: timedelta = timedelta(days=30)
+    rotation_window: timedelta = timedelta(seconds=10)
+    max_token_bytes: int = 4096
+    jwks_max_age: timedelta = timedelta(minutes=5)
+
+    @property
+    def horizon(self) -> timedelta:
+        """How long an access token may vouch after it was made from the ledger."""
+        return self.access_lifetime + 2 * self.leeway
+
+
+@lru_cache(maxsize=1)
+def _default() -> Tokens:
+    return Tokens()
+
+
+def current() -> Tokens:
+    """The project's setting, or the defaults; asked at call time so that `override_settings` works."""
+    value = getattr(settings, "TOKENS_STATELESS", None)
+    return value if isinstance(value, Tokens) else _default()
+
+
+def simple_jwt(tokens: Tokens) -> dict[str, Any]:
+    """What simplejwt must be told: a project writes ``SIMPLE_JWT = simple_jwt(TOKENS_STATELESS)``."""
+    return {
+        "ALGORITHM": "ES256",
+        "SIGNING_KEY": "",
+        "ACCESS_TOKEN_LIFETIME": tokens.access_lifetime,
+        "ISSUER": tokens.issuer,
+        "AUDIENCE": tokens.audience,
+        "LEEWAY": tokens.leeway,
+        "USER_ID_CLAIM": "sub",
+        "TOKEN_TYPE_CLAIM": None,
+        "JTI_CLAIM": "jti",
+        "AUTH_TOKEN_CLASSES": ("tokens_stateless.claims.AccessToken",),
+    }
