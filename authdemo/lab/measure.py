@@ -1,0 +1,118 @@
+"""Measures variants side by side: interleaved in one process, each against its floor in the same round."""
+
+from __future__ import annotations
+
+import platform
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import django
+import rest_framework
+from django.db import connection
+
+from authdemo.lab.variants import Variant
+
+ROUNDS = 60
+CALLS = 25
+WARM_UP = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One variant: statements a request, and µs added over its floor (median and quartiles of the rounds)."""
+
+    name: str
+    floor: str | None
+    statements: float
+    microseconds: float
+    added: float
+    low: float
+    high: float
+
+
+def measure(variants: Sequence[Variant], *, rounds: int = ROUNDS, calls: int = CALLS) -> list[Result]:
+    """Time each variant `rounds` times `calls` requests, in a new random order each round."""
+    for variant in variants:
+        for _warm_up in range(WARM_UP):
+            _expect(variant)
+    statements = {variant.name: _statements(variant) for variant in variants}
+    times: dict[str, list[float]] = {variant.name: [] for variant in variants}
+    for _round in range(rounds):
+        for variant in random.sample(list(variants), len(variants)):
+            times[variant.name].append(_time(variant.call, calls))
+    return [_result(variant, times, statements[variant.name]) for variant in variants]
+
+
+def _expect(variant: Variant) -> None:
+    response = variant.call()
+    if response.status_code != 200 or b"false" in response.content or not response.content:
+        raise RuntimeError(f"{variant.name} did not authenticate: {response.status_code}")
+
+
+def _time(call: Callable[[], Any], calls: int) -> float:
+    began = time.perf_counter()
+    for _call in range(calls):
+        call()
+    return (time.perf_counter() - began) / calls * 1e6
+
+
+def _statements(variant: Variant, requests: int = 10) -> float:
+    with counted() as count:
+        for _request in range(requests):
+            variant.call()
+    return count[0] / requests
+
+
+@contextmanager
+def counted() -> Iterator[list[int]]:
+    """How many statements the default connection executes meanwhile."""
+    count = [0]
+
+    def one(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
+        count[0] += 1
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(one):
+        yield count
+
+
+def _result(variant: Variant, times: dict[str, list[float]], statements: float) -> Result:
+    mine = times[variant.name]
+    floor = times[variant.floor] if variant.floor else mine
+    added = [here - there for here, there in zip(mine, floor, strict=True)]
+    low, middle, high = statistics.quantiles(added, n=4)
+    return Result(
+        name=variant.name,
+        floor=variant.floor,
+        statements=statements,
+        microseconds=statistics.median(mine),
+        added=middle,
+        low=low,
+        high=high,
+    )
+
+
+def where() -> str:
+    """The machine and the versions, in one line."""
+    return (
+        f"{platform.machine()}, Python {platform.python_version()}, Django {django.get_version()}, "
+        f"DRF {rest_framework.VERSION}, {connection.display_name}, {sys.platform}"
+    )
+
+
+def table(results: Sequence[Result]) -> str:
+    """The results as a Markdown table."""
+    lines = [
+        "| variant | statements | median µs | added µs (quartiles) |",
+        "|---|---:|---:|---:|",
+    ]
+    for result in results:
+        added = f"{result.added:.0f} ({result.low:.0f} to {result.high:.0f})" if result.floor else "floor"
+        lines.append(f"| {result.name} | {result.statements:g} | {result.microseconds:.0f} | {added} |")
+    return "\n".join(lines)

@@ -1,0 +1,122 @@
+"""How the API describes itself (OpenAPI 3.1), and the page to try it on; both for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import cache_control
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.plumbing import build_bearer_security_scheme_object
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from authdemo.codes import CODES
+from authdemo.problems import CONTENT_TYPE
+
+Schema = dict[str, Any]
+
+# The answers that any operation may give: status, name of the component, when, header that comes with it.
+ANSWERS: tuple[tuple[str, str, str, str | None], ...] = (
+    ("400", "BadRequest", "The body, a field or a header cannot be understood.", None),
+    ("401", "Unauthorized", "Credentials are missing, wrong or no longer good.", "WWW-Authenticate"),
+    ("403", "Forbidden", "The credentials are good, and do not allow this.", None),
+    ("404", "NotFound", "There is no such thing, or it is not yours.", None),
+    ("413", "ContentTooLarge", "The body is too long.", None),
+    ("415", "UnsupportedMediaType", "The body has a type that is not taken here.", None),
+    ("429", "TooManyRequests", "Too many attempts.", "Retry-After"),
+    ("503", "ServiceUnavailable", "Nobody can tell right now.", "Retry-After"),
+)
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """The token flow: an access token in the Authorization header."""
+
+    target_class = "tokens_stateless.authenticate.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> Schema:
+        """RFC 6750."""
+        return build_bearer_security_scheme_object("Authorization", "Bearer", bearer_format="JWT")
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """The cookie flow: an opaque key in a cookie, whose name depends on https."""
+
+    target_class = "sessions_stateful.authenticate.SessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> Schema:
+        """The cookie as it is called here."""
+        description = "A change also needs, as X-CSRFToken, the token that GET /api/session/ tells."
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": settings.SESSION_COOKIE_NAME,
+            "description": description,
+        }
+
+
+def document_problems(result: Schema, **_context: Any) -> Schema:
+    """Postprocessing hook: every operation that does not say otherwise answers its errors with a Problem."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = _problem()
+    components.setdefault("responses", {}).update(
+        {name: _answer(when, header) for _status, name, when, header in ANSWERS}
+    )
+    for path, operation in _operations(result):
+        for status, name, _when, _header in ANSWERS:
+            if status != "404" or "{" in path:
+                operation["responses"].setdefault(status, {"$ref": f"#/components/responses/{name}"})
+    return result
+
+
+@method_decorator(cache_control(public=True, max_age=300), name="get")
+class SchemaView(SpectacularAPIView):
+    """GET /api/schema/: YAML, or JSON where it is asked for. It describes everything to everybody."""
+
+    authentication_classes = ()
+
+
+class DocsView(SpectacularSwaggerSplitView):
+    """GET /api/docs/: Swagger UI without inline scripts or styles; credentials stay in the page's memory."""
+
+    authentication_classes = ()
+    template_name = "authdemo/docs.html"
+
+
+def _operations(result: Schema) -> Iterator[tuple[str, Schema]]:
+    for path, methods in result.get("paths", {}).items():
+        yield from ((path, operation) for method, operation in methods.items() if method in METHODS)
+
+
+def _answer(when: str, header: str | None) -> Schema:
+    content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    described: Schema = {"description": when, "content": content}
+    if header:
+        described["headers"] = {header: {"schema": {"type": "string"}}}
+    return described
+
+
+def _problem() -> Schema:
+    error = {"type": "object", "properties": {"code": {"type": "string"}, "detail": {"type": "string"}}}
+    meanings = "\n".join(f"* `{code}`: {meaning}" for code, meaning in CODES.items())
+    return {
+        "type": "object",
+        "description": "An error (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "code"],
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string", "description": "For people; it may be translated."},
+            "code": {"type": "string", "description": meanings, "enum": list(CODES)},
+            "errors": {
+                "type": "object",
+                "description": "The fields that are missing or wrong, by name.",
+                "additionalProperties": {"type": "array", "items": error},
+            },
+        },
+    }

@@ -1,0 +1,36 @@
+"""The addresses of the project."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from authdemo import health, pages, problems, schema
+from sessions_stateful.views import next_stays_here
+
+admin.site.site_header = admin.site.site_title = "authdemo"
+admin.site.index_title = "People, logins, keys and events"
+# The list of Logins is wide, and there is little else to go to.
+admin.site.enable_nav_sidebar = False
+
+urlpatterns = [
+    path("", pages.home, name="home"),
+    path("", include("sessions_stateful.urls")),
+    path("", include("tokens_stateless.urls")),
+    path("", include("accounts.urls")),
+    path("admin/login/", next_stays_here(admin.site.login)),
+    # The admin's own form would end the Login it is sent with, and looks at the old password uncounted.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="password-change")),
+    path("admin/", admin.site.urls),
+    path("api/schema/", schema.SchemaView.as_view(), name="schema"),
+    path("api/docs/", schema.DocsView.as_view(url_name="schema"), name="docs"),
+    path("csp-report/", pages.csp_report, name="csp-report"),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+]
+
+handler400 = problems.handler400
+handler403 = problems.handler403
+handler404 = problems.handler404
+handler500 = problems.handler500
