@@ -250,7 +250,7 @@ def test_a_token_is_128_bits_for_one_person_and_one_instant() -> None:
     assert works(f"/password/reset/{uid}/{token}/")
     for wrong in (
         f"{bobs}/{token}",
-        f"{uid}/{stamp[:-1]}0-{mac}",
+        f"{uid}/{stamp[:-1]}{'1' if stamp.endswith('0') else '0'}-{mac}",
         f"{uid}/{stamp}-{mac[::-1]}",
         f"%00/{token}",
         "MQ/choose",
