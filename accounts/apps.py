@@ -21,7 +21,7 @@ class AccountsConfig(AppConfig):
         from django.contrib.auth import get_user_model
         from django.db.models.signals import pre_delete
 
-        from accounts import checks, feed, logins, notices, people, standing  # noqa: F401 - checks register themselves
+        from accounts import checks, feed, logins, notices, people, standing, stream  # noqa: F401 - checks register themselves
 
         def end_first(instance: Any, using: str, **_kwargs: Any) -> None:
             people.about_to_be_deleted(instance, using=using)
@@ -30,5 +30,6 @@ class AccountsConfig(AppConfig):
             notices.login_started(login)
 
         feed.follow(standing.hear)
+        feed.follow(stream.push)
         logins.started.connect(tell, weak=False, dispatch_uid="accounts.tell")
         pre_delete.connect(end_first, sender=get_user_model(), weak=False, dispatch_uid="accounts.end_first")

@@ -5,7 +5,7 @@ A project writes ``ACCOUNTS = Accounts(…)`` in its settings; readers ask `curr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 
@@ -23,6 +23,9 @@ class Accounts:
     trusted_proxies: tuple[str, ...] = ()
     standing_budget: timedelta = timedelta(seconds=5)
     standing_interval: timedelta = timedelta(milliseconds=500)
+    # Out of the repr: there may be a password in it.
+    feed_url: str = field(default="", repr=False)
+    feed_key: str = "authdemo:feed"
     seen_interval: timedelta = timedelta(minutes=1)
     history_lifetime: timedelta = timedelta(days=90)
     password_min_length: int = 15
@@ -35,6 +38,9 @@ class Accounts:
     hard_stop_delay: timedelta = timedelta(hours=24)
 
 
+_wrapped = object.__getattribute__
+
+
 @lru_cache(maxsize=1)
 def _default() -> Accounts:
     return Accounts()
@@ -42,5 +48,6 @@ def _default() -> Accounts:
 
 def current() -> Accounts:
     """The project's setting, or the defaults; asked at call time so that `override_settings` works."""
-    value = getattr(settings, "ACCOUNTS", None)
+    # Past LazyObject's own __getattribute__: several of these stand on the path of each request.
+    value = getattr(_wrapped(settings, "_wrapped"), "ACCOUNTS", None)
     return value if isinstance(value, Accounts) else _default()

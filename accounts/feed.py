@@ -17,11 +17,11 @@ from django.db.models.functions import Now
 
 @dataclass(frozen=True, kw_only=True)
 class News:
-    """Logins that have ended, people with the version they have moved to, and topics that have changed."""
+    """Logins that have ended, and people and topics with the version that they have moved to."""
 
     ended: tuple[UUID, ...] = ()
     changed: tuple[tuple[UUID, int], ...] = ()
-    topics: tuple[UUID, ...] = ()
+    topics: tuple[tuple[UUID, int], ...] = ()
 
 
 class Topic(models.Model):
@@ -59,14 +59,17 @@ def publish(
 
     A follower that raises is logged; it fails neither what was committed nor the other followers.
     """
-    names = tuple(topic_id(name) for name in topics)
-    for name in names:
-        moved = {"version": F("version") + 1, "changed_at": Now()}
-        Topic.objects.update_or_create(id=name, defaults=moved, create_defaults={"changed_at": Now()})
-    news = News(ended=tuple(ended), changed=tuple(changed), topics=names)
+    moved = tuple(_moved(topic_id(name)) for name in topics)
+    news = News(ended=tuple(ended), changed=tuple(changed), topics=moved)
     if news != News():
         for follower in _followers:
             transaction.on_commit(_telling(follower, news), robust=True)
+
+
+def _moved(topic: UUID) -> tuple[UUID, int]:
+    moved = {"version": F("version") + 1, "changed_at": Now()}
+    Topic.objects.update_or_create(id=topic, defaults=moved, create_defaults={"changed_at": Now()})
+    return topic, Topic.objects.values_list("version", flat=True).get(id=topic)
 
 
 def _telling(follower: Callable[[News], None], news: News) -> Callable[[], None]:

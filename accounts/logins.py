@@ -5,6 +5,7 @@ The row is the truth. Whatever a flow hands out only carries its id, and ending 
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
@@ -237,10 +238,11 @@ def _end_piece(
         for name in sorted({flow for _pk, flow, _user in rows}):
             if flow := flows.get(name):
                 flow.end([pk for pk, of, _user in rows if of == name])
+        # Before the events: after the commit all is told in this order, and log lines take their time.
+        feed.publish(ended=ids)
         told = {"actor": by.public_id if by else None, "reason": reason.value, **detail}
         about = [{"login": pk, "user": user, "flow": name, **told} for pk, name, user in rows]
         events.record_each("login_ended", about, request=request)
-        feed.publish(ended=ids)
     return len(ids)
 
 
@@ -300,17 +302,16 @@ def seen(login: uuid.UUID, *, last: datetime) -> None:
         writer.put(login)
 
 
-_last_put: dict[uuid.UUID, datetime] = {}
-MOST_LAST_PUT = 100_000
+_next_put: dict[uuid.UUID, float] = {}
+MOST_NEXT_PUT = 100_000
 
 
 def seen_by_token(login: uuid.UUID) -> None:
-    """As `seen`, for a flow that carries no "last seen": this process remembers what it last had written."""
-    now = timezone.now()
-    last = _last_put.get(login)
-    if last is not None and now - last < conf.current().seen_interval:
+    """As `seen`, for a flow that carries no "last seen": this process remembers when it next has it written."""
+    now = time.time()
+    if now < _next_put.get(login, 0.0):
         return
-    if len(_last_put) >= MOST_LAST_PUT:
-        _last_put.clear()
-    _last_put[login] = now
+    if len(_next_put) >= MOST_NEXT_PUT:
+        _next_put.clear()
+    _next_put[login] = now + conf.current().seen_interval.total_seconds()
     writer.put(login)

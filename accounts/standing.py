@@ -1,8 +1,9 @@
 """What this process knows: which Logins have ended, which people have changed, and how old that knowledge is.
 
 Asking costs no I/O. A reader of its own looks into the ledger twice a second (on SQLite: whenever
-`data_version` says that somebody wrote); beyond the budget each request asks the ledger itself, and if that
-fails the answer is 503. Never open.
+`data_version` says that somebody wrote), and what arrives on the feed in between is taken in at the start of
+each request; beyond the budget each request asks the ledger itself, and if that fails the answer is 503.
+Never open.
 """
 
 from __future__ import annotations
@@ -12,20 +13,20 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError
 
-from accounts import conf, feed, flows
+from accounts import conf, feed, flows, stream
 from accounts.errors import StandingUnknown
+from accounts.known import Known
 from accounts.logins import Login
 from accounts.reader import Change, LedgerReader
 
 logger = logging.getLogger(__name__)
-BUCKET_SECONDS = 60
 
 
 class Answer(enum.Enum):
@@ -34,46 +35,6 @@ class Answer(enum.Enum):
     GOOD = "good"
     ENDED = "ended"
     STALE = "stale"
-
-
-class Known:
-    """Changes learned within the horizon, in buckets of a minute, so that forgetting is dropping a bucket.
-
-    Readers take no lock: the tuples of buckets are replaced, never changed, and a bucket only grows.
-    """
-
-    def __init__(self) -> None:
-        self._writing = threading.Lock()
-        self._ended: tuple[tuple[int, set[bytes]], ...] = ()
-        self._versions: tuple[tuple[int, dict[bytes, int]], ...] = ()
-
-    def learn(self, *, ended: Iterable[bytes], versions: Iterable[tuple[bytes, int]], now: float) -> None:
-        """Take in what has ended and what has moved; known things are skipped."""
-        minute = int(now // BUCKET_SECONDS)
-        with self._writing:
-            if fresh := [login for login in ended if not self.has_ended(login)]:
-                if not self._ended or self._ended[-1][0] != minute:
-                    self._ended = (*self._ended, (minute, set()))
-                self._ended[-1][1].update(fresh)
-            if moved := [(user, version) for user, version in versions if version > self.version(user)]:
-                if not self._versions or self._versions[-1][0] != minute:
-                    self._versions = (*self._versions, (minute, {}))
-                self._versions[-1][1].update(moved)
-
-    def forget(self, *, before: float) -> None:
-        """Drop the buckets whose every entry was learned before this instant."""
-        oldest = int(before // BUCKET_SECONDS)
-        with self._writing:
-            self._ended = tuple(bucket for bucket in self._ended if bucket[0] >= oldest)
-            self._versions = tuple(bucket for bucket in self._versions if bucket[0] >= oldest)
-
-    def has_ended(self, login: bytes) -> bool:
-        """Whether this Login is known to have ended."""
-        return any(login in bucket for _minute, bucket in self._ended)
-
-    def version(self, user: bytes) -> int:
-        """The highest version known of a person; 0 when nothing is known."""
-        return max((bucket.get(user, 0) for _minute, bucket in self._versions), default=0)
 
 
 class Standing:
@@ -91,10 +52,31 @@ class Standing:
         self._topic_versions: dict[bytes, int] = {}
         self._read_at: float | None = None
         self._failing = False
+        url = conf.current().feed_url
+        # What SQLite tells at a glance needs no feed.
+        self._feed = None if self._reader.glances or not url else stream.Follower(url)
+        self._unheard: set[bytes] = set()
+        self._just_opened = False
 
     def age(self) -> float | None:
         """Seconds since the last read of the ledger began, or None before the first."""
         return None if self._read_at is None else time.monotonic() - self._read_at
+
+    def is_within(self, budget: timedelta) -> bool:
+        """Whether its knowledge is young enough to rely on; never for a budget of nothing."""
+        seconds = budget.total_seconds()
+        return self._read_at is not None and seconds > 0 and time.monotonic() - self._read_at <= seconds
+
+    def check(self, login: UUID, *, user: UUID, version: int, budget: timedelta | None = None) -> Answer:
+        """As the module's `check`, for who has it at hand."""
+        if not self.is_within(conf.current().standing_budget if budget is None else budget):
+            return _ask(self, login, version=version)
+        known = self.known
+        if known.is_empty():
+            return Answer.GOOD
+        if known.has_ended(login.bytes):
+            return Answer.ENDED
+        return Answer.STALE if version < known.version(user.bytes) else Answer.GOOD
 
     def freshen(self) -> None:
         """Bring the knowledge up to date where that is free: a glance on SQLite, else only the first read."""
@@ -105,20 +87,33 @@ class Standing:
         else:
             if self._read_at is None and not self._failing:
                 self._read()
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._start_thread()
+            self.take_in()
+
+    def follows(self) -> bool | None:
+        """Whether the feed is followed; None where there is none to follow."""
+        return self._feed.follows() if self._feed else None
+
+    def take_in(self) -> None:
+        """Learn what has arrived on the feed, without waiting for more."""
+        if self._feed is not None:
+            for arrival in self._feed.arrived():
+                self._learn(ended=arrival.ended, versions=arrival.changed, topics=arrival.topics)
 
     def hear(self, news: feed.News) -> None:
         """Learn at once what this process itself has just committed."""
         self._learn(
             ended=[login.bytes for login in news.ended],
             versions=[(user.bytes, version) for user, version in news.changed],
-            topics=list(news.topics),
+            topics=[(topic.bytes, version) for topic, version in news.topics],
         )
 
     def stop(self) -> None:
         """End the reader and close its connection."""
         self._stopped.set()
+        if self._feed is not None:
+            self._feed.close()
         if self._thread is not None:
             self._thread.join(timeout=5)
         with self._lock:
@@ -140,40 +135,84 @@ class Standing:
             self._read_at, self._failing = began, False
 
     def _take(self, changes: list[Change]) -> None:
+        ended = [who for kind, who, _version in changes if kind == "login"]
+        versions = [(who, version) for kind, who, version in changes if kind == "user"]
+        if self._feed is not None:
+            self._expect_on_feed(self._feed, ended, versions)
         self._learn(
-            ended=[who for kind, who, _version in changes if kind == "login"],
-            versions=[(who, version) for kind, who, version in changes if kind == "user"],
-            topics=[UUID(bytes=who) for who in self._moved_topics(changes)],
+            ended=ended,
+            versions=versions,
+            topics=[(who, version) for kind, who, version in changes if kind == "topic"],
+            by_feed=False,
         )
         self.known.forget(before=time.monotonic() - flows.horizon().total_seconds())
 
-    def _moved_topics(self, changes: list[Change]) -> list[bytes]:
-        # Reads overlap. What a topic's follower throws away, it must not throw away at every read.
-        versions = {who: version for kind, who, version in changes if kind == "topic"}
-        moved = [who for who, version in versions.items() if self._topic_versions.get(who) != version]
-        self._topic_versions |= versions
-        return moved
+    def _expect_on_feed(
+        self, follower: stream.Follower, ended: list[bytes], versions: list[tuple[bytes, int]]
+    ) -> None:
+        """What the ledger told first must come on the feed before the next read, or the feed has a hole."""
+        if self._unheard:
+            follower.doubt("news is missing")
+        just_opened, self._just_opened = self._just_opened, False
+        # What was pushed before it was open does not come on it.
+        if just_opened or not follower.follows():
+            self._unheard = set()
+            return
+        # All first, then less the known: what arrives in the meantime is taken off by one or the other.
+        self._unheard = {*ended, *(user for user, _version in versions)}
+        self._unheard.difference_update([login for login in ended if self.known.has_ended(login)])
+        self._unheard.difference_update(
+            [user for user, version in versions if version <= self.known.version(user)]
+        )
 
-    def _learn(self, *, ended: list[bytes], versions: list[tuple[bytes, int]], topics: list[UUID]) -> None:
+    def _learn(
+        self,
+        *,
+        ended: list[bytes],
+        versions: list[tuple[bytes, int]],
+        topics: list[tuple[bytes, int]],
+        by_feed: bool = True,
+    ) -> None:
         self.known.learn(ended=ended, versions=versions, now=time.monotonic())
-        for topic in topics:
-            if callback := _topics.get(topic):
-                callback()
+        if by_feed and self._unheard:
+            self._unheard.difference_update(ended, (user for user, _version in versions))
+        for topic, version in topics:
+            # Reads overlap, and the feed tells, too. What a follower throws away, it throws away once.
+            if version > self._topic_versions.get(topic, 0):
+                self._topic_versions[topic] = version
+                if callback := _topics.get(topic):
+                    callback()
 
     def _start_thread(self) -> None:
         with self._lock:
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="standing", daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:
-        while not self._stopped.wait(conf.current().standing_interval.total_seconds()):
-            self._read()
+        due_at = self._next_read_at()
+        while not self._stopped.is_set():
+            if self._feed is not None and self._feed.tend():
+                self._unheard, self._just_opened, due_at = set(), True, 0.0
+            if time.monotonic() >= due_at:
+                due_at = self._next_read_at()
+                self._read()
+            self._sleep(max(0.0, due_at - time.monotonic()))
+            self.take_in()
+        if self._feed is not None:
+            self._feed.close()
+
+    def _next_read_at(self) -> float:
+        return time.monotonic() + conf.current().standing_interval.total_seconds()
+
+    def _sleep(self, seconds: float) -> None:
+        if not (self._feed and self._feed.wait(seconds)):
+            self._stopped.wait(seconds)
 
 
 # By process id: a fork makes its own, since its parent's thread did not come along.
 _standings: dict[int, Standing] = {}
-_topics: dict[UUID, Callable[[], None]] = {}
+_topics: dict[bytes, Callable[[], None]] = {}
 
 
 def here() -> Standing:
@@ -182,12 +221,14 @@ def here() -> Standing:
     return _standings.get(os.getpid()) or _standings.setdefault(os.getpid(), Standing())
 
 
-def freshen() -> None:
+def freshen() -> Standing:
     """Bring this process's knowledge up to date where that is free; requests that rely on it call this first.
 
-    The first call of a process reads the ledger once, and starts its reader.
+    The first call of a process reads the ledger once, and starts its reader. Returns the standing of here.
     """
-    here().freshen()
+    mine = here()
+    mine.freshen()
+    return mine
 
 
 def check(login: UUID, *, user: UUID, version: int, budget: timedelta | None = None) -> Answer:
@@ -197,14 +238,7 @@ def check(login: UUID, *, user: UUID, version: int, budget: timedelta | None = N
     statement, and if that fails StandingUnknown (503). A version higher than the known one says that this
     process is behind, and is good.
     """
-    mine = here()
-    age = mine.age()
-    limit = conf.current().standing_budget if budget is None else budget
-    if age is None or age > limit.total_seconds() or not limit:
-        return _ask(mine, login, version=version)
-    if mine.known.has_ended(login.bytes):
-        return Answer.ENDED
-    return Answer.STALE if version < mine.known.version(user.bytes) else Answer.GOOD
+    return here().check(login, user=user, version=version, budget=budget)
 
 
 def _ask(mine: Standing, login: UUID, *, version: int) -> Answer:
@@ -227,7 +261,7 @@ def age() -> float | None:
 
 def on_topic(name: str, callback: Callable[[], None]) -> None:
     """Have `callback`, which must not raise or block, called when a topic was published here or elsewhere."""
-    _topics[feed.topic_id(name)] = callback
+    _topics[feed.topic_id(name).bytes] = callback
 
 
 def hear(news: feed.News) -> None:

@@ -111,6 +111,7 @@ LOGOUT_REDIRECT_URL = "login"
 ACCOUNTS = Accounts(
     public_origin=PUBLIC_ORIGIN,
     trusted_proxies=tuple(env.names("TRUSTED_PROXIES")),
+    feed_url=REDIS_URL or "",
     mail_on_console=EMAIL_URL.startswith("console:"),
     mail_notices=True,
 )
@@ -165,6 +166,8 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+
+DEFAULT_EXCEPTION_REPORTER_FILTER = "authdemo.reports.ReporterFilter"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class AnotherProcess:
     """Seen from the test: `ask` waits for the answer; `tell` and `answer` are its halves."""
 
-    def __init__(self, *, database: str) -> None:
-        self.environment = {**os.environ, "DATABASE_URL": _url(database)}
+    def __init__(self, *, database: str, **variables: str) -> None:
+        self.environment = {**os.environ, "DATABASE_URL": database_url(database), **variables}
         self.process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -69,7 +69,8 @@ class AnotherProcess:
         return self.answer()
 
 
-def _url(database: str) -> str:
+def database_url(database: str) -> str:
+    """The DATABASE_URL of this run, with another database."""
     parts = urlsplit(os.environ["DATABASE_URL"])
     query = f"?{parts.query}" if parts.query else ""
     return f"{parts.scheme}://{parts.netloc}/{database}{query}"
@@ -78,8 +79,10 @@ def _url(database: str) -> str:
 def begin_anew() -> None:
     """Know nothing, as a process that has just started."""
     from accounts import standing
+    from tests.accounts import another_feed
 
     standing.stop()
+    another_feed.forget()
 
 
 def check(login: str, user: str, version: int = 1) -> str:
@@ -155,7 +158,15 @@ def fork() -> str:
     os._exit(0)
 
 
+def of_the_feed(verb: str, *arguments: object) -> object:
+    """What a process does that follows the feed."""
+    from tests.accounts import another_feed
+
+    return another_feed.VERBS[verb](*arguments)
+
+
 VERBS: dict[str, Callable[..., object]] = {
+    "feed": of_the_feed,
     "begin anew": begin_anew,
     "check": check,
     "await ended": await_ended,

@@ -13,10 +13,16 @@ from typing import Any, TypeVar
 import pytest
 from django.db import connections
 
-from accounts import conf, feed, logins
+from accounts import conf, feed, logins, stream
 from accounts import reader as reader_module
 from accounts.reader import LedgerReader
 from tests.accounts.another import AnotherProcess
+from tests.accounts.neighbours import Neighbours
+from tests.accounts.noted import Noted, listening
+from tests.programs import MissingService
+from tests.proxy import Proxy
+from tests.servers import RedisServer
+from tests.stores import Stores, give_up
 
 T = TypeVar("T")
 
@@ -96,6 +102,13 @@ def news() -> Iterator[list[feed.News]]:
 
 
 @pytest.fixture
+def noted() -> Iterator[Noted]:
+    """What the log of events was told during this test."""
+    with listening() as handler:
+        yield handler
+
+
+@pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """`clock(60)`: a minute passes for this process."""
     passed = [0.0]
@@ -111,7 +124,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 @pytest.fixture
 def no_reader(settings: Any) -> None:
     """Nothing is read but what a request reads."""
-    settings.ACCOUNTS = replace(conf.current(), standing_interval=timedelta(hours=1))
+    settings.ACCOUNTS = replace(conf.current(), standing_interval=timedelta(hours=1), feed_url="")
 
 
 @pytest.fixture
@@ -128,12 +141,41 @@ def no_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_module, "OVERLAP", timedelta(0))
 
 
+@pytest.fixture
+def pushing(redis_server: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process pushes into the Redis of this test, whatever has failed in the last second."""
+    settings.ACCOUNTS = replace(conf.current(), feed_url=redis_server.url())
+    monkeypatch.setattr(stream, "_quiet_until", 0.0)
+
+
+@pytest.fixture
+def proxy(redis_server: RedisServer) -> Iterator[Proxy]:
+    """Stands before the Redis of this test."""
+    with Proxy(redis_server.port) as between:
+        yield between
+
+
+@pytest.fixture
+def follow(redis_server: RedisServer) -> Iterator[Callable[..., stream.Follower]]:
+    """`follow()`: a follower that is open, of this Redis or of what listens at another port."""
+    opened: list[stream.Follower] = []
+
+    def begin(port: int | None = None) -> stream.Follower:
+        opened.append(stream.Follower(f"redis://127.0.0.1:{port or redis_server.port}/0"))
+        assert opened[-1].tend()
+        return opened[-1]
+
+    yield begin
+    for follower in opened:
+        follower.close()
+
+
 @pytest.fixture(autouse=True)
 def _nothing_waits_to_be_written() -> None:
     """What earlier tests have put aside would be written in the middle of one that counts."""
     with logins.writer._lock:
         logins.writer._keys.clear()
-    logins._last_put.clear()
+    logins._next_put.clear()
 
 
 @pytest.fixture(scope="session")
@@ -148,3 +190,47 @@ def another(_another: AnotherProcess) -> Iterator[AnotherProcess]:
     _another.ask("begin anew")
     yield _another
     _another.ask("begin anew")
+
+
+@pytest.fixture(scope="module")
+def _neighbours(
+    stores: Stores, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Neighbours]:
+    try:
+        redis = RedisServer(tmp_path_factory.mktemp("redis"))
+    except MissingService as error:
+        give_up(error)
+    database = str(connections["default"].settings_dict["NAME"])
+    with redis, Proxy(redis.port) as proxy:
+        through = f"redis://127.0.0.1:{proxy.port}/0"
+        with (
+            AnotherProcess(database=database, REDIS_URL=redis.url()) as near,
+            AnotherProcess(database=database, REDIS_URL=through) as far,
+        ):
+            yield Neighbours(redis, proxy, near, far)
+
+
+@pytest.fixture
+def neighbours(
+    _neighbours: Neighbours, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Neighbours]:
+    """Two more processes, which follow; this one pushes into the same Redis."""
+    settings.ACCOUNTS = replace(conf.current(), feed_url=_neighbours.redis.url())
+    monkeypatch.setattr(stream, "_quiet_until", 0.0)
+    _neighbours.begin_anew()
+    yield _neighbours
+    for one in (_neighbours.near, _neighbours.far):
+        one.ask("begin anew")
+
+
+@pytest.fixture
+def committed() -> Iterator[list[float]]:
+    """The instants at which this process has committed news, before it pushed them."""
+    instants: list[float] = []
+
+    def note(_news: feed.News) -> None:
+        instants.append(time.time())
+
+    feed._followers.insert(0, note)
+    yield instants
+    feed._followers.remove(note)

@@ -103,7 +103,7 @@ def test_a_topic_is_a_row_that_moves_with_each_publication(news: list[News]) -> 
     assert (first.pk, first.version) == (feed.topic_id("keys"), 1)
     assert second.version == 2
     assert second.changed_at >= first.changed_at
-    assert [one.topics for one in news] == [(first.pk,)] * 2
+    assert [one.topics for one in news] == [((first.pk, 1),), ((first.pk, 2),)]
 
 
 def test_a_topic_of_a_transaction_that_is_rolled_back_has_not_moved() -> None:

@@ -57,12 +57,12 @@ def test_a_flow_that_carries_no_last_seen_puts_it_once_a_minute(time_machine: An
 
 
 def test_what_a_process_remembers_of_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logins, "MOST_LAST_PUT", 3)
+    monkeypatch.setattr(logins, "MOST_NEXT_PUT", 3)
 
     for login in some_logins(10):
         logins.seen_by_token(login.pk)
 
-    assert len(logins._last_put) <= 3
+    assert len(logins._next_put) <= 3
 
 
 def test_seeing_costs_the_request_no_sql(django_assert_num_queries: Any) -> None:
@@ -85,7 +85,7 @@ def test_a_request_writes_nothing_and_the_thread_does(flow: str) -> None:
     Login.objects.update(seen_at=timezone.now() - LONG_AGO)
     old = Login.objects.get().seen_at
     client.get("/api/me/", headers=headers)
-    logins._last_put.clear()
+    logins._next_put.clear()
 
     with CaptureQueriesContext(connection) as captured:
         assert client.get("/api/me/", headers=headers).status_code == 200

@@ -13,9 +13,10 @@ from django.db import OperationalError, connection
 from accounts import feed, flows, standing
 from accounts.errors import StandingUnknown
 from accounts.feed import News
+from accounts.known import Known
 from accounts.logins import Login
 from accounts.models import User
-from accounts.standing import Answer, Known
+from accounts.standing import Answer
 from tests.accounts.rows import a_login, a_person, asked, check, end, some_logins
 
 HORIZON = flows.horizon().total_seconds()
@@ -67,6 +68,7 @@ def test_within_the_budget_a_check_costs_no_sql(django_assert_num_queries: Any) 
     assert standing.here().asked == 0
 
 
+@pytest.mark.usefixtures("no_reader")
 def test_beyond_the_budget_each_request_asks_the_ledger_and_is_counted(
     clock: Callable[[float], None], django_assert_num_queries: Any
 ) -> None:
@@ -98,6 +100,7 @@ def test_a_budget_of_nothing_asks_every_time() -> None:
     assert asked(lambda: [check(login, budget=timedelta(0)) for _ in range(3)]) == 3
 
 
+@pytest.mark.usefixtures("no_reader")
 def test_a_shorter_budget_is_the_callers_to_choose(clock: Callable[[float], None]) -> None:
     login = a_login()
     standing.freshen()
@@ -134,6 +137,7 @@ def test_the_ledger_tells_ended_stale_unknown_and_orphaned(
         answer(good.pk, 5)
 
 
+@pytest.mark.usefixtures("no_reader")
 def test_a_ledger_that_cannot_be_asked_makes_it_refuse_to_vouch(clock: Callable[[float], None]) -> None:
     """Never open: 503."""
     login = a_login()
@@ -146,6 +150,7 @@ def test_a_ledger_that_cannot_be_asked_makes_it_refuse_to_vouch(clock: Callable[
     assert (caught.value.status_code, caught.value.wait) == (503, 1)
 
 
+@pytest.mark.usefixtures("no_reader")
 def test_hearing_news_makes_nothing_younger(clock: Callable[[float], None]) -> None:
     """Feed 8: a fresh feed is not fresh knowledge."""
     login = a_login()
@@ -176,6 +181,7 @@ def test_late_lost_and_repeated_news_changes_no_answer() -> None:
     assert sum(len(bucket) for _minute, bucket in known._ended) == 1
 
 
+@pytest.mark.usefixtures("no_reader")
 def test_what_it_learned_is_kept_for_a_horizon_and_then_forgotten(clock: Callable[[float], None]) -> None:
     """No copy vouches for longer, so nobody asks for it any more; else the knowledge would grow for ever."""
     login = a_login()
@@ -198,12 +204,12 @@ def test_what_it_learned_is_kept_for_a_horizon_and_then_forgotten(clock: Callabl
 
 def test_knowledge_forgets_by_the_minute_in_which_it_was_learned() -> None:
     known = Known()
-    known.learn(ended=[b"a"], versions=[(b"u", 2)], now=59)
-    known.learn(ended=[b"b"], versions=[(b"u", 3)], now=60)
+    known.learn(ended=[b"a" * 16], versions=[(b"u", 2)], now=59)
+    known.learn(ended=[b"b" * 16], versions=[(b"u", 3)], now=60)
 
     known.forget(before=60)
 
-    assert (known.has_ended(b"a"), known.has_ended(b"b"), known.version(b"u")) == (False, True, 3)
+    assert (known.has_ended(b"a" * 16), known.has_ended(b"b" * 16), known.version(b"u")) == (False, True, 3)
 
 
 def test_the_age_is_none_before_the_first_read_and_small_after_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection, connections
 from django.db.models.functions import Now
 
-from accounts import flows, standing
+from accounts import conf, flows, standing
 from accounts.errors import StandingUnknown
 from accounts.logins import Login
 from accounts.standing import Answer
@@ -233,8 +234,9 @@ def statements_of_the_reader() -> list[str]:
 
 
 @pytest.fixture
-def reading(_new_process: None) -> standing.Standing:
+def reading(_new_process: None, settings: Any) -> standing.Standing:
     """This process's standing, whose thread reads."""
+    settings.ACCOUNTS = replace(conf.current(), feed_url="")
     standing.freshen()
     return standing.here()
 

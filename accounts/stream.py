@@ -1,0 +1,266 @@
+"""The feed between processes: a Redis stream, written once after each commit, read without ever waiting.
+
+An entry has one of three fields: `ended` (16 bytes a Login), `changed` (16 bytes a person, 8 its version, big
+endian) or `topics` (the same of topics); another, `mac`, says that it is ours. docs/third-parties.md has it
+for followers of other make. Nothing here decides who is good: a feed that lags, lies low or loses news costs
+time, which the reading of the ledger bounds.
+"""
+
+from __future__ import annotations
+
+import select
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from redis import ConnectionPool, Redis, ResponseError
+from redis import TimeoutError as NothingYet
+from redis.backoff import NoBackoff
+from redis.connection import ConnectionInterface
+from redis.retry import Retry
+
+from accounts import conf, events, flows, mac
+from accounts.feed import News
+
+IDS_PER_ENTRY = 1000
+ENTRIES_PER_READ = 4
+PATIENCE_SECONDS = 0.5
+PAUSE_SECONDS = 1.0
+# A reader asks for what is new for this long at a time; one that gets no answer for much longer is cut off.
+BLOCK_SECONDS = 2.0
+SILENCE_SECONDS = 4.0
+
+CHANGE = struct.Struct(">16sQ")
+# Whatever it is: what is no Redis may answer anything, and news fails nobody.
+FAILURES = Exception
+
+
+class Arrival(NamedTuple):
+    """One entry of the stream: ids as their 16 bytes."""
+
+    ended: list[bytes]
+    changed: list[tuple[bytes, int]]
+    topics: list[tuple[bytes, int]]
+
+
+@lru_cache(maxsize=4)
+def _pool(url: str) -> ConnectionPool:
+    # One try and short waits: who ends a Login must not pay for a Redis that is away.
+    pool = ConnectionPool.from_url(
+        url,
+        socket_timeout=PATIENCE_SECONDS,
+        socket_connect_timeout=PATIENCE_SECONDS,
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 0),
+    )
+    # The third protocol pushes what nobody asked for between the answers.
+    pool.connection_kwargs["protocol"] = 2
+    return pool
+
+
+_quiet_until = 0.0
+
+
+def push(news: News) -> None:
+    """Write the news into the stream, in entries of at most 1,000 ids; one round trip, tried once.
+
+    Never raises: what it tells is committed, and the ledger is read anyway. After a failure nothing is tried
+    for a second, so that ending many Logins does not wait for each.
+    """
+    global _quiet_until
+    chosen = conf.current()
+    if not chosen.feed_url or time.monotonic() < _quiet_until:
+        return
+    oldest = int((time.time() - flows.horizon().total_seconds()) * 1000)
+    try:
+        with Redis(connection_pool=_pool(chosen.feed_url)).pipeline(transaction=False) as pipeline:
+            for entry in _entries(news):
+                pipeline.xadd(chosen.feed_key, entry, minid=oldest, approximate=True)  # type: ignore[arg-type]
+            pipeline.execute()
+    except FAILURES as error:
+        _quiet_until = time.monotonic() + PAUSE_SECONDS
+        events.note("feed_push_failed", reason=type(error).__name__)
+
+
+def _entries(news: News) -> Iterator[dict[str, bytes]]:
+    ended = [login.bytes for login in news.ended]
+    changed = [CHANGE.pack(user.bytes, version) for user, version in news.changed]
+    topics = [CHANGE.pack(topic.bytes, version) for topic, version in news.topics]
+    for field, ids in (("ended", ended), ("changed", changed), ("topics", topics)):
+        for start in range(0, len(ids), IDS_PER_ENTRY):
+            value = b"".join(ids[start : start + IDS_PER_ENTRY])
+            yield {field: value, "mac": mac.mac("feed", _said({field.encode(): value}))}
+
+
+def _said(fields: dict[bytes, bytes]) -> bytes:
+    """What the MAC is over: the three fields with their lengths, so that no bytes can change sides."""
+    values = [fields.get(name, b"") for name in (b"ended", b"changed", b"topics")]
+    return b"".join(len(value).to_bytes(4, "big") + value for value in values)
+
+
+def read_entry(fields: dict[bytes, bytes]) -> Arrival | None:
+    """What an entry tells, or None for one that is not ours."""
+    if not mac.matches("feed", _said(fields), fields.get(b"mac", b"")):
+        return None
+    ended, changed, topics = (fields.get(name, b"") for name in (b"ended", b"changed", b"topics"))
+    return Arrival(
+        ended=[ended[start : start + 16] for start in range(0, len(ended), 16)],
+        changed=list(CHANGE.iter_unpack(changed)),
+        topics=list(CHANGE.iter_unpack(topics)),
+    )
+
+
+class Follower:
+    """One process's place in the stream. Requests and the reader's thread share it."""
+
+    def __init__(self, url: str) -> None:
+        self._pool = _pool(url)
+        self._key = conf.current().feed_key
+        self._lock = threading.Lock()
+        self._connection: ConnectionInterface | None = None
+        self._poll = select.poll()
+        self._place = b""
+        self._node = b""
+        self._heard_at = 0.0
+        self._due_at = 0.0
+        self._lost = False
+
+    def follows(self) -> bool:
+        """Whether it is connected and was answered of late."""
+        return self._connection is not None and time.monotonic() - self._heard_at < SILENCE_SECONDS
+
+    def arrived(self) -> list[Arrival]:
+        """What has arrived since, without waiting for more. When nothing has, that costs one system call."""
+        with self._lock:
+            if self._connection is None or not self._poll.poll(0):
+                return []
+            try:
+                return self._taken(self._connection)
+            except NothingYet:
+                return []
+            except FAILURES as error:
+                self._lose(type(error).__name__)
+                return []
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep until something arrives or it is closed, at most so long; at once False if it is not open."""
+        connection = self._connection
+        if connection is None:
+            return False
+        with suppress(ValueError):  # somebody has hung up just now
+            # One of its own: a poll object serves one thread at a time.
+            _polling(connection).poll(seconds * 1000)
+        return True
+
+    def tend(self) -> bool:
+        """Connect again where that is due; True when it did: there may be a gap, so read the ledger now.
+
+        May wait for Redis; for the reader's thread alone. Requests meanwhile find nothing, without waiting.
+        """
+        if self.follows() or time.monotonic() < self._due_at:
+            return False
+        self.doubt("is silent")
+        try:
+            self._open()
+        except FAILURES as error:
+            self._lose(type(error).__name__)
+            return False
+        if self._lost:
+            events.note("feed_followed")
+        self._lost = False
+        return True
+
+    def doubt(self, reason: str) -> None:
+        """Hang up because the feed cannot be relied on, to open it anew."""
+        with self._lock:
+            if self._connection is not None:
+                self._lose(reason)
+
+    def close(self) -> None:
+        """Hang up; whoever waits wakes."""
+        with self._lock:
+            self._hang_up()
+
+    def _lose(self, reason: str) -> None:
+        self._hang_up()
+        if not self._lost:
+            events.note("feed_lost", reason=reason)
+        self._lost = True
+        self._due_at = time.monotonic() + PAUSE_SECONDS
+
+    def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()  # type: ignore[no-untyped-call]
+
+    def _open(self) -> None:
+        """Go on where it was, or at the end where that place is no more."""
+        # Not of the pool's own: it counts what it makes, and this may be tried each second for days.
+        connection: ConnectionInterface = self._pool.connection_class(**self._pool.connection_kwargs)
+        try:
+            connection.connect()  # type: ignore[no-untyped-call]
+            node, newest = self._node_of(connection), self._newest(connection)
+            if node != self._node or _order(newest) < _order(self._place):
+                self._place = newest
+            self._ask(connection)
+        except BaseException:
+            connection.disconnect()  # type: ignore[no-untyped-call]
+            raise
+        self._node, self._heard_at, self._poll = node, time.monotonic(), _polling(connection)
+        self._connection = connection
+
+    def _taken(self, connection: ConnectionInterface) -> list[Arrival]:
+        reply = connection.read_response(disable_decoding=True, timeout=0, disconnect_on_error=False)
+        self._heard_at = time.monotonic()
+        entries = reply[0][1] if reply else []
+        if entries:
+            self._place = entries[-1][0]
+        self._ask(connection)
+        found = [read_entry(_pairs(fields)) for _id, fields in entries if fields]
+        if None in found:
+            events.note("feed_forged")
+        return [arrival for arrival in found if arrival]
+
+    def _ask(self, connection: ConnectionInterface) -> None:
+        block = int(BLOCK_SECONDS * 1000)
+        count = ENTRIES_PER_READ
+        _send(connection, "XREAD", "COUNT", count, "BLOCK", block, "STREAMS", self._key, self._place)
+
+    def _node_of(self, connection: ConnectionInterface) -> bytes:
+        _send(connection, "INFO", "server")
+        lines = connection.read_response(disable_decoding=True).splitlines()
+        return next((line for line in lines if line.startswith(b"run_id:")), b"")
+
+    def _newest(self, connection: ConnectionInterface) -> bytes:
+        _send(connection, "XINFO", "STREAM", self._key)
+        try:
+            answer = connection.read_response(disable_decoding=True)
+        except ResponseError as error:
+            if "no such key" not in str(error):
+                raise
+            return b"0-0"
+        return bytes(_pairs(answer)[b"last-generated-id"])
+
+
+def _polling(connection: ConnectionInterface) -> select.poll:
+    poll = select.poll()
+    if socket := connection._get_socket():  # type: ignore[attr-defined]
+        poll.register(socket, select.POLLIN)
+    return poll
+
+
+def _send(connection: ConnectionInterface, *command: str | bytes | int) -> None:
+    connection.send_command(*command)  # type: ignore[no-untyped-call]
+
+
+def _pairs(flat: list[Any]) -> dict[bytes, Any]:
+    return dict(zip(flat[::2], flat[1::2], strict=False))
+
+
+def _order(place: bytes) -> tuple[int, int]:
+    milliseconds, _dash, number = (place or b"0-0").partition(b"-")
+    return int(milliseconds), int(number)
