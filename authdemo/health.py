@@ -38,18 +38,23 @@ def alive(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when the database and a configured Redis answer within a second and standing is fresh; else 503.
+    """200 when the database answers within a second and standing is fresh; else 503.
 
-    `redis` is null where none is configured, `standing_age_seconds` where the ledger was not read in time.
+    A Redis that is away is told and no reason for 503: everything goes on without it, and taking every
+    process out of service would turn its outage into one of the whole site. `redis` and `feed_followed` are
+    null where there is none to ask or to follow, `standing_age_seconds` where the ledger was not read in
+    time; `ledger_asked` counts the answers of this process for which its standing was too old.
     """
     database, store, age = _answers(_ask_database, _ask_redis, standing.age)
     fresh = age is not None and age <= conf.current().standing_budget.total_seconds()
-    is_ready = bool(database) and (not settings.REDIS_URL or bool(store)) and fresh
+    is_ready = bool(database) and fresh
     found = {
         "ready": is_ready,
         "database": bool(database),
         "redis": bool(store) if settings.REDIS_URL else None,
+        "feed_followed": standing.here().follows(),
         "standing_age_seconds": None if age is None else round(age, 3),
+        "ledger_asked": standing.here().asked,
     }
     return JsonResponse(found, status=200 if is_ready else 503)
 
