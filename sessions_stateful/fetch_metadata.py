@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 from django.urls import get_callable
 from django.utils.cache import patch_vary_headers
-from django.utils.http import is_same_domain
 from django.utils.log import log_response
+
+from accounts import browser
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 # Where Django logs what its own check refuses.
 logger = logging.getLogger("django.security.csrf")
 
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 VARY = ("Sec-Fetch-Site", "Sec-Fetch-Dest", "Origin")
 
 
@@ -49,7 +48,7 @@ class FetchMetadataMiddleware:
         if not concerns(request):
             passed: HttpResponseBase | Awaitable[HttpResponseBase] = self.get_response(request)
             return passed
-        reason = objection(request)
+        reason = browser.objection(request)
         if self.is_async:
             return self._later(request, reason)
         return _varied(_refuse(request, reason) if reason else self.get_response(request))
@@ -65,41 +64,7 @@ def concerns(request: HttpRequest) -> bool:
     if settings.SESSION_COOKIE_NAME in request.COOKIES:
         return True
     scheme, _, _token = request.headers.get("Authorization", "").partition(" ")
-    return request.method not in SAFE_METHODS and scheme.lower() != "bearer"
-
-
-def objection(request: HttpRequest) -> str | None:
-    """Why this request is refused, in words for the log; None when it may pass."""
-    site = request.headers.get("Sec-Fetch-Site")
-    if request.method in SAFE_METHODS:
-        # Following a link is "document". Whatever else browsers name, now or later, is part of another page.
-        dest = request.headers.get("Sec-Fetch-Dest", "document")
-        return f"cross-site use as {dest}" if site == "cross-site" and dest != "document" else None
-    if site in ("same-origin", "none"):
-        return None
-    origin = request.headers.get("Origin")
-    if site in ("cross-site", "same-site"):
-        return None if origin and _trusted(origin) else f"{site} {request.method}"
-    # An old browser, another program, or a value from the future.
-    return None if origin is None or _own(request, origin) or _trusted(origin) else "foreign Origin"
-
-
-def _own(request: HttpRequest, origin: str) -> bool:
-    return origin == f"{request.scheme}://{request.get_host()}"
-
-
-def _trusted(origin: str) -> bool:
-    if origin in settings.CSRF_TRUSTED_ORIGINS:
-        return True
-    try:
-        given = urlsplit(origin)
-    except ValueError:
-        return False
-    patterns = (urlsplit(trusted) for trusted in settings.CSRF_TRUSTED_ORIGINS if "*" in trusted)
-    return any(
-        given.scheme == pattern.scheme and is_same_domain(given.netloc, pattern.netloc.lstrip("*"))
-        for pattern in patterns
-    )
+    return request.method not in browser.SAFE_METHODS and scheme.lower() != "bearer"
 
 
 def _refuse(request: HttpRequest, reason: str) -> HttpResponse:

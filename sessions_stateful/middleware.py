@@ -14,7 +14,7 @@ from django.contrib.sessions.exceptions import SessionInterrupted
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 
-from accounts import events
+from accounts import browser, events
 from sessions_stateful import durable, keys
 from sessions_stateful.authenticate import get_user
 
@@ -37,7 +37,7 @@ class SessionMiddleware(sessions_middleware.SessionMiddleware):
         """Attach the session; nothing is read before somebody asks."""
         name = settings.SESSION_COOKIE_NAME
         key = request.COOKIES.get(name)
-        if key is not None and _count(request, name) > 1:
+        if key is not None and browser.comes_twice(request, name):
             events.note("session_cookie_twice", request=request)
             key = None
         request.session = self.SessionStore(key)
@@ -114,11 +114,6 @@ def _cached(request: Any) -> AbstractUser | AnonymousUser:
 
 async def _acached(request: Any) -> AbstractUser | AnonymousUser:
     return await sync_to_async(_cached)(request)
-
-
-def _count(request: HttpRequest, name: str) -> int:
-    pairs = request.META.get("HTTP_COOKIE", "").split(";")
-    return sum(pair.partition("=")[0].strip() == name for pair in pairs)
 
 
 def _came_late(session: Any) -> bool:
