@@ -17,7 +17,7 @@ from accounts.logins import EndReason, Login
 from accounts.testing import alice, bob
 from tests.accounts.rows import a_login, a_person
 from tests.accounts.staff import LOGINS, act, colleague, enter, operator, statuses, the_login, token
-from tokens_stateless import keys
+from tokens_stateless import keyring
 
 OWN = "Unknown device"
 
@@ -262,7 +262,7 @@ def test_a_chosen_row_that_can_be_none_is_a_clear_400(path: str, junk: str) -> N
 
 @pytest.mark.parametrize("model", ["accounts/login", "accounts/event", "tokens_stateless/signingkey"])
 def test_nobody_adds_changes_or_deletes_what_only_happens(model: str) -> None:
-    keys.ensure()
+    keyring.ensure()
     client, rows = operator(), apps.get_model(model.replace("/", "."))._default_manager.all()
     before, row = list(rows.values()), str(rows.latest("pk").pk)
     acts = ["add/", f"{row}/change/", f"{row}/delete/"]

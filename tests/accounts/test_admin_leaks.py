@@ -15,7 +15,7 @@ from accounts.models import Login, User
 from accounts.testing import PASSWORD, alice
 from sessions_stateful.models import Session
 from tests.accounts.staff import LOGINS, PEOPLE, act, enter, operator
-from tokens_stateless import keys
+from tokens_stateless import keypairs, keyring
 from tokens_stateless.models import SigningKey
 
 LINK = re.compile(r'(?:href|action)="([^"#]*)"')
@@ -67,9 +67,9 @@ def held_by_everybody() -> dict[str, str]:
 
 def held_by_the_database() -> dict[str, str]:
     """What only the database knows, in each way in which a page could show it."""
-    keys.ensure()
-    signer, person = SigningKey.objects.get(), User.objects.get(email="alice@example.com")
-    private = keys._box().decrypt(bytes(signer.private))
+    keyring.ensure()
+    signer, person = SigningKey.objects.get(state="current"), User.objects.get(email="alice@example.com")
+    private = keypairs._box().decrypt(bytes(signer.private))
     return {
         "password's hash": person.password.rpartition("$")[2],
         "stamp": person.stamp,
@@ -108,7 +108,7 @@ def test_nothing_in_any_page_of_the_admin_can_be_replayed() -> None:
 
 def test_the_crawl_would_find_what_a_page_shows() -> None:
     """Each secret is looked for as it would stand there: the search is not blind."""
-    client, kid = operator(), keys.ensure()[0]
+    client, kid = operator(), keyring.ensure()[0]
 
     assert [path for path, page in crawled(client, "/admin/tokens_stateless/").items() if kid in page]
 

@@ -1,51 +1,41 @@
-"""The ring of signing keys: one is current, its private part is sealed, every process learns of a new one."""
+"""What a process knows of the ring: read once after a change, made by no reading, never too old."""
 
 from __future__ import annotations
 
-import hashlib
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from threading import Barrier
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from django.db import IntegrityError, connection, transaction
-from django.test import Client
+import time_machine
+from django.db import connection
+from django.test import Client, override_settings
 
 from accounts import standing
-from accounts.models import Event
+from accounts.conf import Accounts
 from accounts.testing import olga
 from tests.servers import wait_until
-from tests.tokens_stateless import doors, forge
-from tests.tokens_stateless.conftest import Aside, Held, statements
-from tokens_stateless import keys
+from tests.tokens_stateless import doors, forge, rings
+from tests.tokens_stateless.conftest import Aside, Held, Noted, statements
+from tests.tokens_stateless.rings import published, states
+from tests.tokens_stateless.test_keypairs import OTHER_SECRET
+from tokens_stateless import keypairs, keyring, keys
+from tokens_stateless.claims import ES256
 from tokens_stateless.models import KeyState, SigningKey
 
-OTHER_SECRET = "another secret of fifty characters, made up by this test"
 
-
-def published() -> set[str]:
-    """The ids that the key set shows."""
-    return {key["kid"] for key in Client().get("/.well-known/jwks.json").json()["keys"]}
-
-
-def states() -> dict[str, str]:
-    return dict(SigningKey.objects.values_list("kid", "state"))
-
-
-def test_the_first_use_makes_the_first_key() -> None:
+def test_the_first_use_makes_the_first_keys() -> None:
     kid, _private = keys.signer()
 
-    assert states() == {kid: KeyState.CURRENT}
+    assert (rings.kid("current"), sorted(states().values())) == (kid, ["current", "standby"])
 
 
 def test_the_same_key_goes_on_signing() -> None:
     first = keys.signer()[0]
     keys.forget()
 
-    assert (keys.signer()[0], keys.ensure()[0]) == (first, first)
+    assert (keys.signer()[0], keyring.ensure()[0]) == (first, first)
 
 
 def test_reading_the_ring_makes_no_key() -> None:
@@ -55,7 +45,7 @@ def test_reading_the_ring_makes_no_key() -> None:
 
 
 def test_the_ring_costs_one_statement_after_a_change_and_none_before() -> None:
-    keys.ensure()
+    keyring.ensure()
     standing.freshen()
     keys.forget()
 
@@ -65,44 +55,18 @@ def test_the_ring_costs_one_statement_after_a_change_and_none_before() -> None:
         keys.ring()
 
 
-def test_the_name_of_a_key_is_its_thumbprint() -> None:
-    """The method of RFC 7638 section 3, by hand, for an EC key (its members: section 3.2)."""
-    kid, _private = keys.ensure()
-    public = SigningKey.objects.get().public
+def test_an_unknown_kid_costs_nothing(held: Held) -> None:
+    """Row 9: whoever makes one up must not have us look for it."""
+    doors.me(held.access)
+    token = forge.forge(forge.header(kid="A" * 43), forge.payload(held.access))
+    standing.freshen()
 
-    text = f'{{"crv":"P-256","kty":"EC","x":"{public["x"]}","y":"{public["y"]}"}}'
-    digest = hashlib.sha256(text.encode()).digest()
-
-    assert kid == urlsafe_b64encode(digest).decode().rstrip("=")
-
-
-def test_the_thumbprint_is_that_of_a_published_example() -> None:
-    """RFC 9449: the key of section 4.1, its thumbprint of 6.1. Order and other members do not count."""
-    jwk = {
-        "y": "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA",
-        "x": "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
-        "kty": "EC",
-        "use": "sig",
-        "crv": "P-256",
-    }
-
-    assert keys.thumbprint(jwk) == "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
-
-
-def test_the_private_part_is_sealed() -> None:
-    _kid, private = keys.ensure()
-
-    stored = bytes(SigningKey.objects.get().private)
-
-    number = private.private_numbers().private_value
-    plain = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    for secret in (plain, number.to_bytes(32, "big"), f"{number:x}".encode(), b"PRIVATE KEY"):
-        assert secret not in stored
-        assert secret not in urlsafe_b64decode(stored)
+    with statements(0):
+        assert doors.me(token).status_code == 401
 
 
 def test_the_private_part_is_on_no_page(held: Held) -> None:
-    client, key = Client(), SigningKey.objects.get()
+    client, key = Client(), SigningKey.objects.get(state="current")
     client.force_login(olga())
 
     pages = [client.get(f"/admin/tokens_stateless/signingkey/{path}") for path in ("", f"{key.pk}/change/")]
@@ -112,109 +76,111 @@ def test_the_private_part_is_on_no_page(held: Held) -> None:
     assert not any(bytes(key.private).decode()[10:40] in page.content.decode() for page in pages)
 
 
-def test_there_is_one_current_key() -> None:
-    """A constraint of the database, so that no race can make two."""
-    keys.ensure()
-    other = {"kid": "x" * 43, "algorithm": "ES256", "public": {}, "private": b""}
+def test_a_process_that_is_behind_asks_for_the_ring_each_time(held: Held) -> None:
+    """Nothing may vouch by a key of which nobody could say that it was revoked."""
+    doors.me(held.access)
+    SigningKey.objects.filter(state=KeyState.CURRENT).update(state=KeyState.REVOKED)
+    assert forge.read(held.access)[0]["kid"] in keys.ring().verifying
 
-    with pytest.raises(IntegrityError), transaction.atomic():
-        SigningKey.objects.create(state=KeyState.CURRENT, **other)
-
-    SigningKey.objects.create(state=KeyState.PREVIOUS, **other)
-
-
-def test_processes_that_start_at_once_agree_on_one_key(aside: Aside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each has looked and found none before any has made one."""
-    barrier, real = Barrier(8), keys._generate
-
-    def together(**about: Any) -> Any:
-        barrier.wait(10)
-        return real(**about)
-
-    monkeypatch.setattr(keys, "_generate", together)
-    racing = [aside(keys.ensure) for _ in range(8)]
-
-    found = {racer.result()[0] for racer in racing}
-
-    assert states() == dict.fromkeys(found, KeyState.CURRENT)
-    assert len(found) == 1
+    with override_settings(ACCOUNTS=Accounts(standing_budget=timedelta(0))):
+        assert doors.me(held.access).status_code == 401
 
 
-def test_a_key_sealed_under_a_fallback_goes_on_signing(held: Held, settings: Any) -> None:
-    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], OTHER_SECRET
-    keys.forget()
-
-    assert keys.signer()[0] == forge.read(held.access)[0]["kid"]
-    assert SigningKey.objects.count() == 1
-
-
-def test_a_key_that_cannot_be_opened_becomes_previous_and_another_signs(held: Held, settings: Any) -> None:
-    """No 500: the old one goes on verifying what it has signed, and the event tells."""
-    old = forge.read(held.access)[0]["kid"]
-    settings.SECRET_KEY = OTHER_SECRET
-    keys.forget()
-
-    new, _private = keys.signer()
-
-    assert states() == {old: KeyState.PREVIOUS, new: KeyState.CURRENT}
-    assert published() == {old, new}
-    assert doors.me(held.access).status_code == 200
-    assert doors.sign_in().status_code == 200
-    assert Event.objects.get(name="signing_key_unreadable").detail == {"kid": old, "successor": new}
-
-
-@pytest.mark.parametrize("private", [b"", b"junk", b"gAAAAA" + b"A" * 300])
-def test_a_private_part_that_is_damaged_is_replaced(private: bytes, held: Held) -> None:
-    SigningKey.objects.update(private=private)
-    keys.forget()
-
-    assert doors.sign_in().status_code == 200
-    assert sorted(states().values()) == [KeyState.CURRENT, KeyState.PREVIOUS]
-
-
-def test_processes_that_meet_a_key_they_cannot_open_agree_on_its_successor(
-    held: Held,
-    settings: Any,
-    aside: Aside,
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"algorithm": "HS256"},
+        {"public": {"kty": "oct", "k": "c2VjcmV0"}},
+        {"public": {**keypairs.make()[0], "crv": "P-521"}},
+        {"public": {**keypairs.make()[0], "y": "A" * 43}},
+        {"public": keypairs.make()[0]},
+        {"public": {**keypairs.make()[0], "use": "enc"}},
+        {"public": "nothing"},
+    ],
+    ids=["algorithm", "type", "curve", "point", "kid", "use", "nothing"],
+)
+@pytest.mark.parametrize("state", ["previous", "standby"])
+def test_a_bad_row_is_left_out_and_takes_nothing_down(
+    changes: dict[str, Any], state: str, held: Held, noted: Noted
 ) -> None:
-    settings.SECRET_KEY = OTHER_SECRET
-    barrier, real = Barrier(6), keys._generate
+    """Rows 10, 24 and 37."""
+    SigningKey.objects.filter(state=KeyState.STANDBY).delete()
+    bad = rings.add(KeyState(state), **{"public": {}, **changes})
 
-    def together(**about: Any) -> Any:
-        barrier.wait(10)
-        return real(**about)
+    assert doors.me(held.access).status_code == 200
+    assert (published(), doors.sign_in().status_code) == ({rings.kid("current")}, 200)
+    assert {event["kid"] for event in noted.events if event["name"] == "signing_key_malformed"} == {bad.kid}
 
-    monkeypatch.setattr(keys, "_generate", together)
-    racing = [aside(keys.ensure) for _ in range(6)]
 
-    assert len({racer.result()[0] for racer in racing}) == 1
-    assert sorted(states().values()) == [KeyState.CURRENT, KeyState.PREVIOUS]
+def test_a_current_key_whose_row_is_bad_is_replaced(held: Held) -> None:
+    bad = rings.kid("current")
+    SigningKey.objects.filter(pk=bad).update(public={"kty": "oct", "k": "c2VjcmV0"})
+    keys.forget()
+
+    assert doors.me(held.access).status_code == 401
+    assert (doors.sign_in().status_code, states()[bad]) == (200, KeyState.PREVIOUS)
+
+
+def test_a_previous_key_verifies_until_its_last_token_has_expired(held: Held) -> None:
+    """From then on it is of no use to whoever may have got hold of it; no row has to change for that."""
+    rings.ripen()
+    keyring.rotate()
+    previous = SigningKey.objects.get(state=KeyState.PREVIOUS)
+    ends_at = previous.verifies_until
+
+    with time_machine.travel(ends_at - timedelta(seconds=2), tick=False):
+        assert previous.kid in keys.ring().verifying
+    with time_machine.travel(ends_at, tick=False), statements(0):
+        assert previous.kid not in keys.ring().verifying
+        assert previous.kid not in keys.ring().jwks.decode()
+
+
+def test_tokens_of_the_previous_key_work_until_they_expire(held: Held) -> None:
+    rings.ripen()
+    signing = keyring.rotate()
+
+    fresh = doors.refresh(held.refresh).json()["access"]
+
+    assert forge.read(fresh)[0]["kid"] == signing.kid != forge.read(held.access)[0]["kid"]
+    assert [doors.me(token).status_code for token in (held.access, fresh)] == [200, 200]
+
+
+def test_a_token_of_the_standby_key_is_good_already(held: Held) -> None:
+    """The process that rotates is the first to know, and others verify what it signs at once."""
+    keys.ring()
+    row = SigningKey.objects.get(state=KeyState.STANDBY)
+    private = keyring.opened(row)
+    assert private
+    head = f"{forge.part(forge.header(kid=row.kid))}.{forge.part(forge.payload(held.access))}"
+
+    signature = forge.part(ES256.sign(head.encode(), private))
+
+    assert doors.me(f"{head}.{signature}").status_code == 200
 
 
 def test_news_that_come_while_the_ring_is_read_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was being read then may be older than the news."""
-    first, real = keys.ensure()[0], keys._read
+    (first, _private), real = keyring.ensure(), keys._read
+    standing.freshen()
 
     def overtaken() -> keys.Ring:
         ring = real()
-        SigningKey.objects.update(state=KeyState.PREVIOUS)
-        keys.ensure()
+        keyring.revoke([first])
         return ring
 
     keys.forget()
     monkeypatch.setattr(keys, "_read", overtaken)
-    assert set(keys.ring().verifying) == {first}
+    assert first in keys.ring().verifying
     monkeypatch.setattr(keys, "_read", real)
 
-    assert set(keys.ring().verifying) == set(states()) > {first}
+    assert first not in keys.ring().verifying
 
 
 # From Python 3.12 on: the child does nothing that a thread of the parent could have locked.
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_child_reads_the_ring_anew() -> None:
     """It hears no news from before its own start."""
-    keys.ensure()
+    keyring.ensure()
     keys.ring()
     read, write = os.pipe()
 
@@ -231,23 +197,21 @@ def test_another_process_learns_of_a_new_key(held: Held, elsewhere: Callable[...
     old = published()
 
     made = aside(lambda: elsewhere("signing_keys", "ensure", SECRET_KEY=OTHER_SECRET))
-    wait_until(lambda: published() > old or made.done(), what="a second key")
+    wait_until(lambda: published() != old or made.done(), what="a second key")
     new = made.result().strip().rpartition(" ")[2]
     if connection.vendor != "sqlite":
-        wait_until(lambda: published() > old, what="a second key", seconds=1)
+        wait_until(lambda: new in published(), what="a second key", seconds=1)
 
-    assert published() == {*old, new}
+    assert published() == {*states()} > {forge.read(held.access)[0]["kid"], new}
     assert states()[new] == KeyState.CURRENT
 
 
-def test_a_process_that_only_signs_learns_of_a_new_key_too(
-    held: Held, elsewhere: Callable[..., str], settings: Any
-) -> None:
-    """Nobody has verified a token here meanwhile. Either process can open the key that the other makes."""
-    settings.SECRET_KEY_FALLBACKS = [OTHER_SECRET]
+def test_a_process_that_only_signs_learns_of_a_new_key_too(held: Held, elsewhere: Callable[..., str]) -> None:
+    """Nobody has verified a token here meanwhile."""
     keys.ring()
+    rings.ripen()
 
-    new = elsewhere("signing_keys", "ensure", SECRET_KEY=OTHER_SECRET).strip().rpartition(" ")[2]
+    new = elsewhere("signing_keys", "rotate").strip().rpartition(" ")[2]
 
     def signed_by() -> str:
         return str(forge.read(doors.refresh(held.refresh).json()["access"])[0]["kid"])
