@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 
+from django.contrib.auth import get_user_model
 from django.db import DatabaseError, InterfaceError
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
-from accounts import carried, events, logins, standing
+from accounts import budget, carried, events, logins, standing
 from accounts.carried import Carried
 from accounts.errors import StandingUnknown
 from accounts.standing import Answer
+from tokens_stateless import conf, keys
 from tokens_stateless.claims import AccessToken
 from tokens_stateless.errors import BadAuthorization, TokenNotValid, TokenStale
 from tokens_stateless.issue import FLOW
+from tokens_stateless.keys import Ring
+from tokens_stateless.remembered import Verified, name_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from rest_framework.request import Request
 
     from accounts.models import AbstractUser
+    from tokens_stateless.conf import Tokens
 
 SCHEME = b"bearer"
+SPACE, COMMA = b" ,"
+# What the token is called in an address or a form, where others allow that.
+PARAMETER, FORM = "access_token", "application/x-www-form-urlencoded"
 # The scheme is ours when its token (RFC 9110 section 5.6.2) ends where "bearer" does.
 OURS = re.compile(rb"\s*bearer(?![!#$%&'*+.^_`|~0-9a-z-])", re.IGNORECASE)
 
@@ -34,26 +43,39 @@ class TokenAuthentication(JWTAuthentication):
     token never falls back to a session.
     """
 
+    def __init__(self) -> None:
+        # DRF makes one for each request, and simplejwt's looks up the user model, which nobody needs.
+        pass
+
+    @property
+    def user_model(self) -> type[AbstractUser]:  # type: ignore[override]
+        """The model of the people."""
+        return get_user_model()
+
     def authenticate(self, request: Request) -> tuple[AbstractUser, AccessToken] | None:  # type: ignore[override]
         """The person and the token, or None."""
         header = self.get_header(request)
         raw = self.get_raw_token(header) if header else None
         if raw is None:
             return None
-        token = verify(request._request, raw)
-        user = token.user()
-        carried.put(
-            request._request,
-            Carried(login_id=token.login_id, flow=FLOW, authenticated_at=token.authenticated_at),
-        )
-        return user, token
+        plain = request._request
+        if _comes_twice(plain):
+            raise BadAuthorization
+        token, known = _verify(plain, raw)
+        carried.put(plain, known.carried)
+        return known.make_user(), token
+
+    def get_header(self, request: Request) -> bytes | None:  # type: ignore[override]
+        """The Authorization header as it was sent."""
+        header = request._request.META.get("HTTP_AUTHORIZATION")
+        return header.encode("latin-1") if isinstance(header, str) else header
 
     def get_raw_token(self, header: bytes) -> bytes | None:
         """The token of an Authorization header; the scheme's case does not matter (RFC 9110 section 11.1)."""
-        if not OURS.match(header):
+        if not header.startswith(b"Bearer ") and not OURS.match(header):
             return None
         scheme, _space, token = header.partition(b" ")
-        if scheme.lower() != SCHEME or not token or b" " in token or b"," in token:
+        if scheme.lower() != SCHEME or not token or SPACE in token or COMMA in token:
             raise BadAuthorization
         return token
 
@@ -62,30 +84,69 @@ class TokenAuthentication(JWTAuthentication):
         return 'Bearer realm="api"'
 
 
+def _comes_twice(request: HttpRequest) -> bool:
+    """Whether a token is sent in a second way, which nobody ever reads (RFC 6750 section 3.1)."""
+    if request.META.get("QUERY_STRING") and PARAMETER in request.GET:
+        return True
+    return request.content_type == FORM and PARAMETER in request.POST
+
+
 def verify(request: HttpRequest, raw: bytes) -> AccessToken:
     """The access token in these bytes, if it is good in itself and its Login still stands.
 
     Raises TokenNotValid, TokenStale or StandingUnknown.
     """
-    standing.freshen()
+    return _verify(request, raw)[0]
+
+
+def _verify(request: HttpRequest, raw: bytes) -> tuple[AccessToken, Verified]:
     try:
-        token, answer = _judged(raw)
+        known = _judged(request, raw)
     except TokenNotValid as error:
         events.note("authn_token_refused", request=request, reason=error.reason)
         raise
-    if answer is Answer.STALE:
-        raise TokenStale
-    logins.seen_by_token(token.login_id)
-    return token
+    logins.seen_by_token(known.carried.login_id)
+    return AccessToken.again(raw, known), known
 
 
-def _judged(raw: bytes) -> tuple[AccessToken, Answer]:
+def _judged(request: HttpRequest, raw: bytes) -> Verified:
+    mine, limit = standing.freshen(), budget.of(request)
     try:
-        token = AccessToken(raw)  # type: ignore[arg-type]
+        known = _read(raw, keys.ring(up_to_date=mine.is_within(limit)))
     except (DatabaseError, InterfaceError) as error:
         # Only a process that does not know its keys asks for them.
         raise StandingUnknown from error
-    answer = standing.check(token.login_id, user=token.public_id, version=token["ver"])
+    login, user = known.carried.login_id, known.public_id
+    answer = mine.check(login, user=user, version=known.version, budget=limit)
     if answer is Answer.ENDED:
         raise TokenNotValid("ended")
-    return token, answer
+    if answer is Answer.STALE:
+        raise TokenStale
+    return known
+
+
+def _read(raw: bytes, ring: Ring) -> Verified:
+    """What these bytes say: read strictly the first time, remembered then. A refused token is not kept."""
+    chosen, now = conf.current(), time.time()
+    if len(raw) > chosen.max_token_bytes:
+        raise TokenNotValid("form")
+    name = name_of(raw)
+    known = ring.remembered.get(name, under=chosen, now=now)
+    if known is None:
+        known = _prepared(AccessToken(raw), under=chosen)  # type: ignore[arg-type]
+        ring.remembered.put(name, known, most=chosen.remembered_tokens, now=now)
+    return known
+
+
+def _prepared(token: AccessToken, *, under: Tokens) -> Verified:
+    claims, leeway = token.payload, under.leeway.total_seconds()
+    return Verified(
+        read_under=under,
+        begins_at=max(claims["iat"], claims.get("nbf", 0)) - leeway,
+        ends_at=claims["exp"] + leeway,
+        carried=Carried(login_id=token.login_id, flow=FLOW, authenticated_at=token.authenticated_at),
+        public_id=token.public_id,
+        version=claims["ver"],
+        claims=claims,
+        make_user=get_user_model().maker(token.person()),
+    )

@@ -6,16 +6,21 @@ exactly `alg`, `kid` and `typ`, and every claim of the type and in the range in 
 
 from __future__ import annotations
 
+import copy
 import json
 import re
+import secrets
 import time
 import uuid
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime, timezone
+from base64 import urlsafe_b64encode
+from binascii import a2b_base64
+from collections.abc import Collection
+from datetime import datetime, timedelta, timezone
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
+from django.utils import timezone as django_timezone
 from jwt.algorithms import ECAlgorithm
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.tokens import AccessToken as SimpleAccessToken
@@ -26,13 +31,20 @@ from tokens_stateless.errors import TokenNotValid
 
 if TYPE_CHECKING:
     from accounts.models import AbstractUser, Login
+    from tokens_stateless.remembered import Verified
 
 COMPACT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}")
 TYPES = frozenset({"at+jwt", "application/at+jwt"})
+# base64url's letters as base64 has them; and by a text's length, which last letters have no stray bits.
+STANDARD = bytes.maketrans(b"-_", b"+/")
+PADDING = {0: b"", 2: b"==", 3: b"="}
+LAST = {2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 ES256 = ECAlgorithm(ECAlgorithm.SHA256)
 TEXT = ("iss", "aud", "sub", "sid", "jti", "client_id", "email")
 INSTANTS = ("iat", "exp", "auth_time")
+WHOLE = (*INSTANTS, "ver")
+FLAGS = ("is_staff", "is_superuser")
 
 
 class Backend(TokenBackend):
@@ -54,6 +66,7 @@ class AccessToken(SimpleAccessToken):
     """simplejwt's access token, carrying a Login."""
 
     _token_backend = Backend(keys.ALGORITHM)
+    _known: Verified | None = None
 
     def get_token_backend(self) -> Backend:
         """The backend that knows our keys."""
@@ -79,9 +92,7 @@ class AccessToken(SimpleAccessToken):
             "sub": str(user.public_id),
             "client_id": chosen.client_id,
             "iat": issued,
-            "exp": min(
-                issued + int(chosen.access_lifetime.total_seconds()), int(login.expires_at.timestamp())
-            ),
+            "exp": min(issued + _lifetime(), int(login.expires_at.timestamp())),
             # A sign-in's row is a moment younger than `read_at`; a second may begin in between.
             "auth_time": min(issued, int(authenticated_at.timestamp())),
             "jti": uuid.uuid4().hex,
@@ -95,35 +106,67 @@ class AccessToken(SimpleAccessToken):
             token.payload["pk"] = user._meta.pk.value_to_string(user)
         return token
 
+    @classmethod
+    def again(cls, raw: bytes, known: Verified) -> AccessToken:
+        """The token of a text that was verified before; as `AccessToken(raw)`, for next to nothing.
+
+        What a request does to its claims stays with the request.
+        """
+        token = cls.__new__(cls)
+        token.token = raw  # type: ignore[assignment] # as simplejwt does
+        token._known = known
+        return token
+
+    @cached_property
+    def payload(self) -> dict[str, Any]:  # type: ignore[override]
+        """The claims, this instance's own."""
+        return copy.deepcopy(self._known.claims) if self._known else {}
+
+    @cached_property
+    def current_time(self) -> datetime:  # type: ignore[override]
+        """When simplejwt takes it to be: the instant at which it first asks this instance."""
+        return django_timezone.now()
+
     @cached_property
     def login_id(self) -> uuid.UUID:
         """The Login that the token carries."""
-        return uuid.UUID(self.payload["sid"])
+        return self._known.carried.login_id if self._known else uuid.UUID(self.payload["sid"])
 
     @cached_property
     def public_id(self) -> uuid.UUID:
         """The person that it is about."""
-        return uuid.UUID(self.payload["sub"])
+        return self._known.public_id if self._known else uuid.UUID(self.payload["sub"])
 
     @property
     def authenticated_at(self) -> datetime:
         """When the person last proved who they are."""
         return datetime.fromtimestamp(self.payload["auth_time"], tz=timezone.utc)
 
+    def person(self) -> dict[str, Any]:
+        """What the token tells of its person: columns and their values."""
+        model, payload = get_user_model(), self.payload
+        values = {"version": payload["ver"], "is_active": True, model.PUBLIC_ID_FIELD: self.public_id}
+        values |= {name: payload[name] for name in people.CARRIED if name in payload}
+        if model._meta.pk.attname != model.PUBLIC_ID_FIELD:
+            values[model._meta.pk.attname] = model._meta.pk.to_python(payload.get("pk"))
+        return values
+
     def user(self) -> AbstractUser:
         """The person as the token tells, without SQL: real and light; the rest is fetched when touched."""
-        model = get_user_model()
-        pk = model._meta.pk
-        values = {"version": self.payload["ver"], "is_active": True}
-        values |= {name: self.payload[name] for name in people.CARRIED if name in self.payload}
-        values |= {pk.attname: pk.to_python(self.payload.get("pk")), model.PUBLIC_ID_FIELD: self.public_id}
-        return model.from_carried(values)
+        return self._known.make_user() if self._known else get_user_model().from_carried(self.person())
 
 
 def read(token: bytes) -> dict[str, Any]:
-    """The claims of an access token of ours that is valid now; TokenNotValid otherwise. No SQL, no I/O.
+    """The claims of an access token of ours that is valid now; TokenNotValid otherwise. No SQL, no I/O."""
+    claims = opened(token)
+    check_own(claims)
+    return claims
 
-    Nothing of the payload is used before the signature has passed.
+
+def opened(token: bytes) -> dict[str, Any]:
+    """The claims of a token that a key of ours has signed, for whatever audience; not one of them checked.
+
+    Nothing of the payload is used before the signature has passed. No SQL, no I/O.
     """
     if len(token) > conf.current().max_token_bytes or not COMPACT.fullmatch(token):
         raise TokenNotValid("form")
@@ -134,9 +177,7 @@ def read(token: bytes) -> dict[str, Any]:
         raise TokenNotValid("kid")
     if not ES256.verify(signed, key, _bytes(signature)):
         raise TokenNotValid("signature")
-    claims = _object(body)
-    _check(claims)
-    return claims
+    return _object(body)
 
 
 @lru_cache(maxsize=64)  # all tokens of a key begin with the same header; refused ones are not kept
@@ -151,21 +192,35 @@ def _kid(head: bytes) -> str:
     return header["kid"]
 
 
-def _check(claims: dict[str, Any]) -> None:
+def check_own(claims: dict[str, Any]) -> None:
+    """TokenNotValid unless these are the claims of an access token for this project's own doors."""
+    chosen = conf.current()
+    check(claims, text=TEXT, flags=FLAGS, audiences=(chosen.audience,), longest=chosen.access_lifetime)
+
+
+def check(
+    claims: dict[str, Any],
+    *,
+    text: Collection[str],
+    flags: Collection[str],
+    audiences: Collection[str],
+    longest: timedelta,
+) -> None:
+    """TokenNotValid unless each of these claims is there, of its type and in range, for such an audience."""
     chosen, now = conf.current(), time.time()
     leeway = chosen.leeway.total_seconds()
-    if not all(isinstance(claims.get(name), str) and claims[name] for name in TEXT):
+    _check_types(claims, text, str)
+    _check_types(claims, WHOLE, int)
+    _check_types(claims, flags, bool)
+    # PostgreSQL fails where it is asked for a NUL; no text of ours has one.
+    if not all(claims[name] and "\0" not in claims[name] for name in text) or not 0 < claims["ver"] < 2**63:
         raise TokenNotValid("claims")
-    if not all(type(claims.get(name)) is int for name in (*INSTANTS, "ver")) or not 0 < claims["ver"] < 2**63:
-        raise TokenNotValid("claims")
-    if not all(type(claims.get(name)) is bool for name in ("is_staff", "is_superuser")):
-        raise TokenNotValid("claims")
-    if claims["iss"] != chosen.issuer or claims["aud"] != chosen.audience:
+    if claims["iss"] != chosen.issuer or claims["aud"] not in audiences:
         raise TokenNotValid("audience")
     if not (UUID.fullmatch(claims["sub"]) and UUID.fullmatch(claims["sid"])):
         raise TokenNotValid("claims")
     lifetime = claims["exp"] - claims["iat"]
-    if not 0 <= lifetime <= chosen.access_lifetime.total_seconds():
+    if not 0 <= lifetime <= longest.total_seconds():
         raise TokenNotValid("lifetime")
     # The lifetime cap has bounded exp by iat, so these comparisons meet no absurd number unrefused.
     if claims["iat"] > now + leeway or not 0 <= claims["auth_time"] <= claims["iat"] + leeway:
@@ -177,6 +232,22 @@ def _check(claims: dict[str, Any]) -> None:
         raise TokenNotValid("expired")
 
 
+def _check_types(claims: dict[str, Any], names: Collection[str], kind: type) -> None:
+    for name in names:
+        # Not isinstance(): True is an int.
+        if type(claims.get(name)) is not kind:
+            raise TokenNotValid("claims")
+
+
+def _lifetime() -> int:
+    """Seconds that a new token lives: at random a little less than the most, so that what was issued in one
+    moment, after a start or a change of many people, is not refreshed in one moment too.
+    """
+    chosen = conf.current()
+    longest = chosen.access_lifetime.total_seconds()
+    return int(longest) - secrets.randbelow(int(longest * chosen.access_jitter) + 1)
+
+
 def _part(value: dict[str, Any]) -> bytes:
     return _base64(json.dumps(value, separators=(",", ":")).encode())
 
@@ -186,14 +257,14 @@ def _base64(data: bytes) -> bytes:
 
 
 def _bytes(part: bytes) -> bytes:
-    """Decoded base64url in its one canonical form: no padding, no stray last bits (RFC 7515 section 2)."""
-    try:
-        data = urlsafe_b64decode(part + b"=" * (-len(part) % 4))
-    except ValueError as error:
-        raise TokenNotValid("base64") from error
-    if _base64(data) != part:
+    """Decoded base64url in its one canonical form: no padding, no stray last bits (RFC 7515 section 2).
+
+    `part` is of the alphabet's letters alone, as COMPACT has it; so its length and its last letter tell all.
+    """
+    over = len(part) % 4
+    if over == 1 or (over and part[-1] not in LAST[over]):
         raise TokenNotValid("base64")
-    return data
+    return a2b_base64(part.translate(STANDARD) + PADDING[over])
 
 
 def _object(part: bytes) -> dict[str, Any]:

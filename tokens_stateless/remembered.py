@@ -1,0 +1,87 @@
+"""The access tokens that this process has verified: each costs its signature once, then a hash of its text.
+
+What a token says cannot change, so only its end, its key and its Login's standing have to be asked again. The
+memory is part of the process's copy of the key ring, and goes with it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from accounts.carried import Carried
+    from accounts.models import AbstractUser
+    from tokens_stateless.conf import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What one verified token says, ready for every request that brings it; none of them can change it.
+
+    Good from `begins_at` until `ends_at` (seconds since 1970, leeway included), and only under the settings
+    that it was `read_under`. `claims` are handed out as copies, and `make_user` makes a new person each time.
+    """
+
+    read_under: Tokens
+    begins_at: float
+    ends_at: float
+    carried: Carried
+    public_id: UUID
+    version: int
+    claims: dict[str, Any]
+    make_user: Callable[[], AbstractUser]
+
+
+class Remembered:
+    """Verified tokens by a hash of their text, the oldest forgotten first: all live about equally long.
+
+    Reading takes no lock: it is one look into a dict.
+    """
+
+    def __init__(self) -> None:
+        self._by_hash: dict[bytes, Verified] = {}
+        self._in_order: deque[bytes] = deque()
+        self._writing = threading.Lock()
+        self.hits = 0
+        self.misses = 0
+
+    def __len__(self) -> int:
+        return len(self._by_hash)
+
+    def get(self, name: bytes, *, under: Tokens, now: float) -> Verified | None:
+        """What the token of this name says, if it was verified under these settings and is good now."""
+        known = self._by_hash.get(name)
+        if known is not None and known.read_under is under and known.begins_at <= now < known.ends_at:
+            self.hits += 1
+            return known
+        self.misses += 1
+        return None
+
+    def put(self, name: bytes, verified: Verified, *, most: int, now: float) -> None:
+        """Remember a token, at most so many; what has ended goes first, then what is oldest."""
+        if most <= 0:
+            return
+        with self._writing:
+            if name not in self._by_hash:
+                self._in_order.append(name)
+            self._by_hash[name] = verified
+            while len(self._in_order) > most or self._first_has_ended(now):
+                del self._by_hash[self._in_order.popleft()]
+
+    def _first_has_ended(self, now: float) -> bool:
+        return bool(self._in_order) and self._by_hash[self._in_order[0]].ends_at <= now
+
+
+def name_of(token: bytes) -> bytes:
+    """The name under which a token's text is remembered: nothing that could be sent as a token.
+
+    BLAKE2b takes half the instructions of SHA-256, and no longer where a processor has SHA-256 built in.
+    """
+    return blake2b(token).digest()
