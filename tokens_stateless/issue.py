@@ -12,6 +12,7 @@ from accounts import logins
 from tokens_stateless import conf, refresh
 from tokens_stateless.claims import AccessToken
 from tokens_stateless.models import Family
+from tokens_stateless.refresh import Pair
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 FLOW = "token"
 
 
-def sign_in(request: HttpRequest, user: AbstractUser) -> dict[str, Any]:
-    """Start a verified person's Login: `{access, refresh, token_type, expires_in}` (RFC 6749 section 5.1)."""
+def sign_in(request: HttpRequest, user: AbstractUser) -> Pair:
+    """Start a verified person's Login."""
     chosen = conf.current()
     read_at = timezone.now()
     with transaction.atomic():
@@ -36,14 +37,14 @@ def sign_in(request: HttpRequest, user: AbstractUser) -> dict[str, Any]:
         Family.objects.create(login=login)
     user_logged_in.send(sender=user.__class__, request=request, user=user)
     access = AccessToken.for_login(login, user, read_at=read_at, authenticated_at=login.started_at)
-    return answer(access, refresh.write(login.pk, generation=0))
+    return Pair(access=access, refresh=refresh.write(login.pk, generation=0), login=login)
 
 
-def answer(access: AccessToken, refresh_token: str) -> dict[str, Any]:
-    """What a client is told of a pair, in the names of simplejwt and of OAuth."""
+def answer(pair: Pair) -> dict[str, Any]:
+    """What a client is told of a pair, in the names of simplejwt and of OAuth (RFC 6749 section 5.1)."""
     return {
-        "access": str(access),
-        "refresh": refresh_token,
+        "access": str(pair.access),
+        "refresh": pair.refresh,
         "token_type": "Bearer",
-        "expires_in": access["exp"] - access["iat"],
+        "expires_in": pair.access["exp"] - pair.access["iat"],
     }

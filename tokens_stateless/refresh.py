@@ -3,6 +3,7 @@
 A refresh token is `sid.generation.MAC`. Its key comes from SECRET_KEY, so the same successor can be given
 twice. A family rotates at most once per window; within it the previous token and the current one are both
 answered with the current one. Outside it, anything but the current one is a replay, and ends the Login.
+What came before the rotation and was answered after it counts as within: it has waited for the lock.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import events, logins, mac, notices
+from accounts import conf as accounts_conf
+from accounts import device, events, logins, mac, notices
 from accounts.logins import EndReason, Login
 from tokens_stateless import conf
 from tokens_stateless.claims import AccessToken
@@ -38,6 +40,15 @@ class RefreshToken:
 
     login: UUID
     generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """What a client goes on with, and the Login that both tokens carry."""
+
+    access: AccessToken
+    refresh: str
+    login: Login
 
 
 def write(login: UUID, *, generation: int) -> str:
@@ -61,29 +72,29 @@ def read(text: object) -> RefreshToken:
     return RefreshToken(UUID(login), int(generation))
 
 
-def rotate(request: HttpRequest, text: object) -> tuple[AccessToken, str]:
+def rotate(request: HttpRequest, text: object) -> Pair:
     """A fresh access token and the refresh token to go on with; RefreshNotValid for all but a live Login's.
 
     The locks are taken in the house's order: Login, then family. What a replay ends is committed before the
     refusal.
     """
-    read_at = timezone.now()
+    arrived = timezone.now()
     try:
         token = read(text)
         with transaction.atomic():
             login, user, family = _locked(token)
-            replayed = not _advance(family, token, now=timezone.now())
+            replayed = not _advance(family, token, request=request, arrived=arrived)
             if replayed:
                 _end(request, login, family, token)
             else:
-                Login.objects.filter(pk=login.pk).update(seen_at=timezone.now())
+                _seen(login)
     except RefreshNotValid as error:
         events.note("authn_token_refused", request=request, reason=error.reason, kind="refresh")
         raise
     if replayed:
         raise RefreshNotValid("reused")
-    access = AccessToken.for_login(login, user, read_at=read_at, authenticated_at=login.started_at)
-    return access, write(login.pk, generation=family.generation)
+    access = AccessToken.for_login(login, user, read_at=arrived, authenticated_at=login.started_at)
+    return Pair(access=access, refresh=write(login.pk, generation=family.generation), login=login)
 
 
 def _locked(token: RefreshToken) -> tuple[Login, AbstractUser, Family]:
@@ -97,21 +108,33 @@ def _locked(token: RefreshToken) -> tuple[Login, AbstractUser, Family]:
     return login, login.user, family
 
 
-def _advance(family: Family, token: RefreshToken, *, now: datetime) -> bool:
+def _advance(family: Family, token: RefreshToken, *, request: HttpRequest, arrived: datetime) -> bool:
     """Move the family on if its window is over; False when this token is a replay."""
-    window = conf.current().rotation_window
-    within = family.rotated_at is not None and now - family.rotated_at < window
-    if token.generation == family.generation:
-        # A window of zero switches the tolerance off; then every use rotates.
-        if not within:
-            family.generation, family.rotated_at = family.generation + 1, now
-            family.save(update_fields=["generation", "rotated_at"])
-        return True
-    return within and token.generation == family.generation - 1 and window > timedelta(0)
+    # `abs`, because of what has waited for the lock, and because the clocks of two hosts differ either way. A
+    # window of zero switches the tolerance off; then every use rotates.
+    within = (
+        family.rotated_at is not None and abs(arrived - family.rotated_at) < conf.current().rotation_window
+    )
+    if token.generation != family.generation:
+        return within and token.generation == family.generation - 1
+    if not within:
+        family.generation += 1
+        family.rotated_at = timezone.now()
+        family.rotated_address, family.rotated_device = device.address(request), device.name(request)
+        family.save(update_fields=["generation", "rotated_at", "rotated_address", "rotated_device"])
+    return True
+
+
+def _seen(login: Login) -> None:
+    now = timezone.now()
+    if now - login.seen_at >= accounts_conf.current().seen_interval:
+        Login.objects.filter(pk=login.pk).update(seen_at=now)
 
 
 def _end(request: HttpRequest, login: Login, family: Family, token: RefreshToken) -> None:
+    """End the Login, and tell of both sides: who comes now, and who had the current token and the sign-in."""
     logins.end([login.pk], reason=EndReason.REFRESH_REUSED, request=request)
+    rotated = family.rotated_at is not None
     events.record(
         "authn_token_reuse",
         request=request,
@@ -119,7 +142,10 @@ def _end(request: HttpRequest, login: Login, family: Family, token: RefreshToken
         user=login.user_uuid,
         generation=token.generation,
         current_generation=family.generation,
-        started_device=login.device,
+        current_at=(family.rotated_at or login.started_at).isoformat(),
+        current_address=family.rotated_address if rotated else login.address,
+        current_device=family.rotated_device if rotated else login.device,
         started_address=login.address,
+        started_device=login.device,
     )
     notices.token_reused(login)

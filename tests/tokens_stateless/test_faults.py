@@ -1,4 +1,4 @@
-"""Faults that people live with elsewhere, forced and refused here. For T11 and T17 see test_forged."""
+"""Faults that people live with elsewhere, forced and refused here. For T11 and T17 see tests/standards."""
 
 from __future__ import annotations
 
@@ -280,11 +280,11 @@ def test_a_failed_attempt_counts_although_its_request_is_refused(atomic_requests
 
 
 def test_a_token_in_a_cookie_moves_nothing(held: Held) -> None:
-    """T15: a foreign page can make a browser send it."""
+    """T15: a foreign page can make a browser send it. Of the cookie that is ours, see test_cookie."""
     client, before = Client(), rows()
     for name in ("access", "token", "jwt", "my-app-auth"):
         client.cookies[name] = held.access
-    for name in ("refresh", "__Secure-refresh", "refresh_token", "my-app-refresh"):
+    for name in ("__Secure-refresh", "refresh_token", "my-app-refresh"):
         client.cookies[name] = held.refresh
 
     answers = [client.post(f"/api/token/{door}/", "", doors.FORM) for door in ("refresh", "verify", "revoke")]
@@ -303,6 +303,32 @@ def test_an_anonymous_sign_out_writes_nothing() -> None:
 
     assert [answer.status_code for answer in answers] == [200, 400]
     assert rows() == before
+
+
+def test_pages_that_a_server_renders_in_parallel_sign_nobody_out(held: Held, aside: Aside) -> None:
+    """T3: each comes with the token that the browser had, and none can tell the others of its successor."""
+
+    def render() -> tuple[int, str]:
+        pair = doors.refresh(held.refresh).json()
+        return doors.me(pair["access"]).status_code, pair["refresh"]
+
+    rendered = together(render, times=20, aside=aside)
+
+    ((status, successor),) = set(rendered)
+    assert (status, held.login.ended_at) == (200, None)
+    with in_days(1):
+        assert doors.refresh(successor).status_code == 200
+
+
+def test_an_answer_that_was_lost_is_given_again(held: Held) -> None:
+    """T5: and what it brings is no worse than the lost one."""
+    lost = doors.refresh(held.refresh).json()
+
+    again = doors.refresh(held.refresh).json()
+
+    assert (again["refresh"], doors.me(again["access"]).status_code) == (lost["refresh"], 200)
+    with in_days(1):
+        assert doors.refresh(again["refresh"]).status_code == 200
 
 
 def test_who_has_lost_the_race_between_two_tabs_is_no_thief(

@@ -17,6 +17,9 @@
   const clock = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
 
   const client = new TokenClient(page.dataset);
+  // At first nobody knows whether the cookie will do; then, whether a sign-out has got through.
+  let restoring = true;
+  let leaving = false;
 
   function text(key, values = {}) {
     return texts.get(key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
@@ -62,6 +65,11 @@
     return parts.join(" ");
   }
 
+  function askAgain() {
+    const { email, password } = form.elements;
+    (email.value ? password : email).focus();
+  }
+
   // What the buttons do
 
   async function signIn() {
@@ -76,6 +84,7 @@
       form.elements.password.focus();
       return;
     }
+    leaving = false;
     steps(1, 5, "done");
     if (page.querySelector('[data-step="9"][data-state]')) step(9, "done");
     form.elements.password.value = "";
@@ -84,20 +93,21 @@
   }
 
   async function call() {
-    const held = client.access || client.refreshToken;
+    const held = client.access || client.cookie;
     steps(6, 7, null);
     step(6, "now");
     try {
       const { body, refreshed } = await client.get(page.dataset.me);
       steps(6, 7, "done");
-      say("success", text(refreshed ? "called-refreshed" : "called", { email: body?.email }));
+      say("success", text(refreshed ? `called-${refreshed}` : "called", { email: body?.email }));
     } catch (refusal) {
       step(6, refusal.status ? "done" : "failed");
       if (refusal.status) step(7, "failed");
+      if (refusal.code === "another_person") return say("info", text("signed-in-elsewhere"));
       if (refusal.status !== 401) return say("error", explain(refusal));
       step(9, "now");
       say("error", held ? text("ended", { reason: explain(refusal) }) : text("no-token"));
-      form.elements.email.focus();
+      askAgain();
     }
   }
 
@@ -109,50 +119,59 @@
       if (refusal.status !== 401) return say("error", explain(refusal));
       step(9, "now");
       say("error", text("ended", { reason: explain(refusal) }));
-      form.elements.email.focus();
+      askAgain();
     }
   }
 
   async function signOut() {
     step(8, "now");
     step(9, null);
-    element("call").focus();
     try {
+      leaving = true;
       await client.signOut();
+      leaving = false;
+      element("call").focus();
       say("success", text("signed-out"));
+      step(8, "done");
     } catch (refusal) {
       say("warning", refusal.status ? `${explain(refusal)} ${text("cleared-only")}` : text("cleared-only"));
+      step(8, "failed");
+      element("sign-out").focus();
     }
-    step(8, "done");
   }
 
   async function restore() {
-    if (!client.refreshToken) return;
     try {
-      await client.refresh();
+      if (!(await client.restore())) return;
       steps(1, 5, "done");
       say("info", text("restored"));
     } catch (refusal) {
       if (refusal.status === 401) step(9, "now");
       say("error", refusal.status === 401 ? text("ended", { reason: explain(refusal) }) : explain(refusal));
+    } finally {
+      restoring = false;
+      show();
     }
   }
 
   // What the page shows
 
   function showHeld() {
-    const { access, refreshToken, secondsLeft } = client;
+    const { access, cookie, secondsLeft } = client;
     const minutes = `${Math.floor(secondsLeft / 60)}:${String(secondsLeft % 60).padStart(2, "0")}`;
     const state = !access ? text("held-none") : text(secondsLeft ? "held-memory" : "held-expired", { time: minutes });
     // Only what changed is written, so that a selection in the line survives the ticking clock.
     if (element("access-state").textContent !== state) element("access-state").textContent = state;
-    element("refresh-state").textContent = text(refreshToken ? "held-storage" : "held-none");
+    element("refresh-state").textContent = text(cookie ? "held-cookie" : "held-none");
   }
 
   function show() {
-    const signedIn = Boolean(client.refreshToken);
-    form.hidden = signedIn;
-    element("refresh").hidden = !signedIn;
+    const signedIn = Boolean(client.cookie);
+    form.hidden = signedIn || restoring;
+    // Where a sign-out has failed, only another try is offered: a call would bring a fresh token by the cookie.
+    element("call").hidden = signedIn && leaving;
+    element("call").disabled = restoring;
+    element("refresh").hidden = !signedIn || leaving;
     element("sign-out").hidden = !signedIn;
     const token = client.access ? decode(client.access) : null;
     // Whoever is asked again after a reload need not type the address again.
@@ -182,7 +201,7 @@
   function veiled(body) {
     const hide = (key, value) => {
       if (key === "password") return "…";
-      const secret = ["access", "refresh", "token"].includes(key) && typeof value === "string";
+      const secret = ["access", "csrf_token"].includes(key) && typeof value === "string";
       return secret ? `${value.slice(0, 8)}…` : value;
     };
     return JSON.stringify(body, hide, 2);
@@ -199,8 +218,9 @@
     line.append(make("code", "", `${method} ${url}`), make("span", look, outcome));
     const request = [];
     if (headers.Authorization) request.push(`Authorization: ${headers.Authorization.slice(0, 15)}…`);
-    if (sent && headers["Content-Type"].endsWith("json")) request.push(veiled(sent));
-    else if (sent) request.push(...Object.entries(sent).map(([name, value]) => `${name}=${value.slice(0, 8)}…`));
+    if (exchange.cookie) request.push(text("sent-cookie"));
+    if (headers["X-CSRFToken"]) request.push(`X-CSRFToken: ${headers["X-CSRFToken"].slice(0, 8)}…`);
+    if (sent) request.push(veiled(sent));
     item.replaceChildren(line);
     if (request.length) item.append(make("pre", "sent", request.join("\n")));
     if (answer !== null) item.append(make("pre", "answer", veiled(answer)));
@@ -233,11 +253,13 @@
   element("refresh").addEventListener("click", () => during(refresh));
   element("sign-out").addEventListener("click", () => during(signOut));
   client.addEventListener("exchange", showExchange);
-  client.addEventListener("change", ({ detail: elsewhere }) => {
+  client.addEventListener("change", ({ detail: how }) => {
+    if (how !== "here") leaving = false;
     show();
-    if (!elsewhere) return;
-    step(8, "done");
-    say("info", text("signed-out-elsewhere"));
+    if (how === "here") return;
+    steps(1, 9, null);
+    if (how === "signed-out") step(8, "done");
+    say("info", text(`${how}-elsewhere`));
   });
 
   show();

@@ -1,4 +1,4 @@
-// The token flow as a client walks it, without a page: sign in, keep the tokens, send them, refresh them, forget them.
+// The token flow as a client in a browser walks it, without a page: sign in, send the token, refresh it, sign out.
 "use strict";
 
 /** The server said no, or (`status` 0) nothing at all. `code`, `message` and `errors` come from its problem+json. */
@@ -13,20 +13,21 @@ class Refused extends Error {
 }
 
 /**
- * Keeps the access token in memory and the refresh token in the tab's session storage, so that a reload survives.
- * Tells `exchange` (each request, again with its answer) and `change` (what is held changed); the detail of `change` is
- * true if another tab was the cause.
+ * Keeps the access token in memory and nothing anywhere else: the refresh token is in a cookie that no script can read,
+ * and that all tabs share. Tells `exchange` (each request, again with its answer) and `change` (what is held changed);
+ * the detail of `change` is "here", or what another tab has done: "signed-in" or "signed-out".
  */
 class TokenClient extends EventTarget {
-  static #STORED = "refresh-token";
-  static #REFRESH_HELPS = new Set(["token_stale", "token_expired", "token_not_valid"]);
+  static #REFRESH_HELPS = new Set(["token_stale", "token_not_valid"]);
 
   #urls;
   #access = null;
   #expiresAt = 0;
+  #csrf = null;
+  #cookie = null;
   #refreshing = null;
   #era = 0;
-  #tabs = new BroadcastChannel("refresh-token");
+  #tabs = new BroadcastChannel("token-client");
 
   constructor(urls) {
     super();
@@ -38,42 +39,56 @@ class TokenClient extends EventTarget {
     return this.#access;
   }
 
+  /** Whether this browser has a refresh cookie, as far as this tab knows; null before it has asked. */
+  get cookie() {
+    return this.#cookie;
+  }
+
   /** Seconds that the access token is still good for, by this computer's clock. */
   get secondsLeft() {
     return Math.max(0, Math.round((this.#expiresAt - Date.now()) / 1000));
   }
 
-  get refreshToken() {
-    return sessionStorage.getItem(TokenClient.#STORED);
+  /** After a (re)load: whether there is a cookie to go on with, and if so, a fresh token by it. */
+  async restore() {
+    await this.#prepare();
+    if (this.#cookie) await this.refresh();
+    return Boolean(this.#access);
   }
 
   async signIn(email, password) {
-    const body = await this.#send("POST", this.#urls.token, { json: { email, password } });
-    this.#keep(body);
+    // The answer of an older refresh must not come last: it would put the cookie back.
+    await this.#refreshing?.catch(() => {});
+    const body = await this.#byCookie(this.#urls.token, { email, password, transport: "cookie" });
     this.#era += 1;
+    this.#keep(body);
+    this.#tabs.postMessage("signed-in");
   }
 
-  /** GET with the token. If it is refused, it is refreshed and the request repeated, once; the server need not say why. */
+  /**
+   * GET with the token. If it has expired or is refused, it is refreshed in silence and the request repeated, once; the
+   * server need not say why. Requests at the same time share one refresh. `{body, refreshed}`: why it was, or null.
+   */
   async get(url) {
-    let refreshed = false;
-    if (!this.#access && this.refreshToken) await this.refresh();
-    for (;;) {
-      const sent = this.#access;
-      try {
-        return { body: await this.#send("GET", url, { bearer: sent }), refreshed };
-      } catch (refusal) {
-        if (refusal.status !== 401) throw refusal;
-        if (refreshed || !this.refreshToken || !TokenClient.#REFRESH_HELPS.has(refusal.code)) {
-          if (sent && sent === this.#access) this.#forget();
-          throw refusal;
-        }
-        await this.refresh();
-        refreshed = true;
-      }
+    let refreshed = null;
+    if (this.#cookie === null) await this.#prepare();
+    if (this.#cookie && !this.secondsLeft) {
+      refreshed = this.#access ? "expired" : "missing";
+      await this.refresh();
+    }
+    const sent = this.#access;
+    try {
+      return { body: await this.#send("GET", url, { bearer: sent }), refreshed };
+    } catch (refusal) {
+      const helps = refusal.status === 401 && TokenClient.#REFRESH_HELPS.has(refusal.code);
+      if (!helps || !this.#cookie || refreshed) throw refusal;
+      // Another request may have brought a fresh one while this was under way.
+      if (sent === this.#access) await this.refresh();
+      return { body: await this.#send("GET", url, { bearer: this.#access }), refreshed: refusal.code };
     }
   }
 
-  /** Fresh tokens for the old refresh token; whoever asks meanwhile shares the one request. */
+  /** A fresh token; whoever asks meanwhile shares the one request. Several tabs need no arrangement: the server has one. */
   refresh() {
     this.#refreshing ??= this.#refreshOnce().finally(() => {
       this.#refreshing = null;
@@ -81,78 +96,96 @@ class TokenClient extends EventTarget {
     return this.#refreshing;
   }
 
-  /** Clears the tokens first, so that nothing on the network can keep them here; then tells the server. */
+  /** Forgets the token first, so that nothing on the network can keep it here. Only the server can delete the cookie. */
   async signOut() {
-    const refresh = this.refreshToken;
-    this.#forget();
-    if (!refresh) return;
-    this.#tabs.postMessage({ was: refresh, now: null });
-    await this.#send("POST", this.#urls.revoke, { form: { token: refresh } });
+    this.#forget("here", { cookie: true });
+    this.#tabs.postMessage("signed-out");
+    await this.#byCookie(this.#urls.revoke, {});
+    this.#forget("here");
   }
 
   async #refreshOnce() {
     const era = this.#era;
-    const was = this.refreshToken;
-    if (!was) throw new Refused(401);
-    const ask = () => this.#send("POST", this.#urls.refresh, { json: { refresh: was } }, 4_000);
+    const was = this.#access && decode(this.#access)?.claims.sub;
+    const ask = () => this.#byCookie(this.#urls.refresh, {}, 4_000);
     let body;
     try {
       // If the answer was lost, the server has rotated already: only a repetition within seconds is no replay.
       body = await ask().catch((refusal) => (refusal.status === 0 ? ask() : Promise.reject(refusal)));
     } catch (refusal) {
-      if (era === this.#era && (refusal.status === 400 || refusal.status === 401)) this.#forget();
+      if (era === this.#era && (refusal.status === 400 || refusal.status === 401)) this.#forget("here");
       throw refusal;
     }
-    // Signed out, or in anew, while this was under way: these tokens belong to nobody any more.
+    // Signed out, or in anew, while this was under way: this token belongs to nobody any more.
     if (era !== this.#era) throw new Refused(401);
     this.#keep(body);
-    this.#tabs.postMessage({ was, now: body.refresh });
+    // Somebody else has signed in, in another tab: what was asked as one person is not repeated as another.
+    if (was && was !== decode(this.#access)?.claims.sub) throw new Refused(401, { code: "another_person" });
   }
 
   #keep(body) {
-    const { access, refresh, expires_in: seconds } = body ?? {};
-    if (typeof access !== "string" || typeof refresh !== "string") throw new Refused(200);
-    const { iat = 0, exp = 0 } = decode(access)?.claims ?? {};
+    const { access, expires_in: seconds } = body ?? {};
+    if (typeof access !== "string" || typeof seconds !== "number") throw new Refused(200);
     this.#access = access;
-    this.#expiresAt = Date.now() + (seconds ?? exp - iat) * 1000;
-    sessionStorage.setItem(TokenClient.#STORED, refresh);
-    this.#changed(false);
+    this.#cookie = true;
+    this.#expiresAt = Date.now() + seconds * 1000;
+    this.#changed("here");
   }
 
-  #forget(elsewhere = false) {
+  #forget(how, { cookie = false } = {}) {
     this.#era += 1;
     this.#access = null;
-    sessionStorage.removeItem(TokenClient.#STORED);
-    this.#changed(elsewhere);
+    this.#expiresAt = 0;
+    this.#cookie = cookie;
+    this.#changed(how);
   }
 
-  // A duplicated tab holds a copy of the same refresh token. If it went on with it after the other tab had moved to the
-  // next one, the server would see a replay and end the Login.
-  #hearOtherTab({ was, now }) {
-    if (this.refreshToken !== was) return;
-    if (now) sessionStorage.setItem(TokenClient.#STORED, now);
-    else this.#forget(true);
+  // What was held is of a Login that has ended. Of a sign-in nothing is taken over before it is needed.
+  #hearOtherTab(how) {
+    if (how === "signed-in" || this.#access || this.#cookie) this.#forget(how, { cookie: how === "signed-in" });
   }
 
-  #changed(elsewhere) {
-    this.dispatchEvent(new CustomEvent("change", { detail: elsewhere }));
+  #changed(how) {
+    this.dispatchEvent(new CustomEvent("change", { detail: how }));
   }
 
-  async #send(method, url, { json, form, bearer }, patience = 10_000) {
+  async #prepare() {
+    const { present, csrf_token: token } = await this.#send("GET", this.#urls.cookie, { credentials: "same-origin" });
+    this.#cookie = present;
+    this.#csrf = token;
+  }
+
+  // A sign-in at a page of the site brings a new CSRF secret, so one that was good may be refused later.
+  async #byCookie(url, json, patience) {
+    for (let last = false; ; last = true) {
+      if (!this.#csrf) await this.#prepare();
+      const options = { json, csrf: this.#csrf, credentials: "same-origin" };
+      try {
+        return await this.#send("POST", url, options, patience);
+      } catch (refusal) {
+        if (last || refusal.code !== "csrf_failed") throw refusal;
+        this.#csrf = null;
+      }
+    }
+  }
+
+  async #send(method, url, { json, bearer, csrf, credentials = "omit" }, patience = 10_000) {
     const headers = {};
     if (json) headers["Content-Type"] = "application/json";
-    if (form) headers["Content-Type"] = "application/x-www-form-urlencoded";
+    if (csrf) headers["X-CSRFToken"] = csrf;
     if (bearer) headers.Authorization = `Bearer ${bearer}`;
-    const exchange = { method, url, headers, sent: json ?? form, status: null, reason: "", answer: null };
+    const cookie = credentials !== "omit" && this.#cookie;
+    const exchange = { method, url, headers, cookie, sent: json, status: null, reason: "", answer: null };
     const tell = () => this.dispatchEvent(new CustomEvent("exchange", { detail: exchange }));
     tell();
     try {
       const response = await fetch(url, {
         method,
         headers,
-        body: json ? JSON.stringify(json) : form && new URLSearchParams(form),
-        // Without its cookies the browser is an API client like any other, even where the same person has a session.
-        credentials: "omit",
+        body: json && JSON.stringify(json),
+        // Only the token doors get cookies. Without them the browser is an API client like any other, even where the same
+        // person has a session.
+        credentials,
         cache: "no-store",
         redirect: "error",
         signal: AbortSignal.timeout(patience),
