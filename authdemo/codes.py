@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
@@ -25,8 +25,11 @@ CODES = {
     "csrf_failed": "Nothing proves that the request came from this site.",
     "error": "The service failed; the request may be tried again later.",
     "invalid": "Fields are missing or wrong; `errors` says which and why.",
+    "invalid_client": "The client is unknown or switched off, or its secret is wrong; or nobody asks at all.",
     "invalid_credentials": "No active account has this address and password.",
-    "invalid_request": "The Authorization header is no bearer token.",
+    "invalid_request": "The Authorization header is no bearer token; or a parameter is missing or wrong.",
+    "invalid_scope": "More was asked for than may be had.",
+    "invalid_target": "No token for this audience is given, or not to this client.",
     "method_not_allowed": "The address does not know this method; see Allow.",
     "not_acceptable": "The service cannot answer in any of the types of Accept.",
     "not_authenticated": "Credentials are needed and none were sent.",
@@ -39,8 +42,31 @@ CODES = {
     "token_not_valid": "The token is forged, expired, spent, or its Login has ended.",
     "token_stale": "The person has changed since the token was issued; refresh it.",
     "too_many_attempts": "Too many attempts to sign in; see Retry-After.",
+    "unauthorized_client": "The client is known, and may not do this.",
     "unavailable": "The service cannot answer right now.",
+    "unsupported_grant_type": "The only grant here is token exchange.",
     "unsupported_media_type": "The address does not take a body of this Content-Type.",
+    "unsupported_token_type": "A token from an exchange is revoked by its client, with the client's secret.",
+}
+
+# OAuth's `error` (RFC 6749 section 5.2, RFC 7009, RFC 8693): these codes are its own words; what others are
+# called there follows from their status.
+OAUTH_CODES = frozenset(
+    {
+        "invalid_client",
+        "invalid_request",
+        "invalid_scope",
+        "invalid_target",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "unsupported_token_type",
+    }
+)
+_OAUTH_BY_STATUS = {
+    401: "invalid_client",
+    429: "temporarily_unavailable",
+    500: "server_error",
+    503: "temporarily_unavailable",
 }
 
 # What an error is when nothing more is known than its status: code, title, detail.
@@ -58,6 +84,9 @@ _BY_STATUS: dict[int, tuple[str, StrPromise, StrPromise]] = {
     503: ("unavailable", _("Service unavailable"), _("The service cannot answer right now. Try again.")),
 }
 
+# Every `error` that OAuth's endpoints can answer.
+OAUTH_ERRORS = sorted(OAUTH_CODES | set(_OAUTH_BY_STATUS.values()))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
@@ -68,6 +97,11 @@ class Problem:
     detail: str | StrPromise
     errors: dict[str, list[dict[str, str]]] | None = None
     headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def oauth_error(self) -> str:
+        """What OAuth calls it."""
+        return self.code if self.code in OAUTH_CODES else _OAUTH_BY_STATUS.get(self.status, "invalid_request")
 
     @property
     def title(self) -> StrPromise:
@@ -99,7 +133,7 @@ def describe(exc: object) -> Problem | None:
         case SuspiciousOperation() | BadRequest() | MultiPartParserError() | UnreadablePostError():
             return of_status(400)
         case OperationalError() | InterfaceError():
-            return of_status(503)
+            return replace(of_status(503), headers={"Retry-After": "1"})
     return None
 
 

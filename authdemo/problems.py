@@ -6,6 +6,7 @@ Whoever refuses raises, or returns an `Unrendered`; `ProblemMiddleware`, outermo
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 API_PREFIXES = ("/api/", "/.well-known/")
+# Here errors are OAuth's, whoever refuses: a view, a parser or a middleware before any view is known.
+OAUTH_PREFIXES = ("/api/token/introspect/", "/api/token/revoke/", "/api/token/exchange/")
 CONTENT_TYPE = "application/problem+json"
 CHALLENGE = "Bearer"
 REFUSAL = "authdemo.refusal"
@@ -62,7 +65,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse |
     if problem.status == 401 and challenge:
         problem.headers.setdefault("WWW-Authenticate", challenge)
     set_rollback()
-    return _document(problem)
+    return _document(context["request"], problem)
 
 
 class ProblemMiddleware:
@@ -200,7 +203,7 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     if problem is None or not isinstance(response, HttpResponse):
         return response
     as_document = _is_api(request) or _wants_json(request)
-    look = _document(problem) if as_document else HttpResponse(_page(request, problem))
+    look = _document(request, problem) if as_document else HttpResponse(_page(request, problem))
     response.status_code = problem.status
     response.content = look.content
     for name, value in {**problem.headers, **look.headers}.items():
@@ -214,11 +217,13 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     return response
 
 
-def _document(problem: Problem) -> JsonResponse:
+def _document(request: HttpRequest, problem: Problem) -> JsonResponse:
     if problem.status == 401:
         # RFC 9110, 15.5.2: every 401 names a challenge. It has no error attribute (RFC 6750, 3.1)
         # unless the exception brought one.
         problem.headers.setdefault("WWW-Authenticate", CHALLENGE)
+    if request.path_info.startswith(OAUTH_PREFIXES):
+        return _oauth(problem)
     # "about:blank": the status says what kind of problem it is, our `code` says which one.
     members = {
         "type": "about:blank",
@@ -230,6 +235,21 @@ def _document(problem: Problem) -> JsonResponse:
     if problem.errors is not None:
         members["errors"] = problem.errors
     return JsonResponse(members, status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
+
+
+def _oauth(problem: Problem) -> JsonResponse:
+    """As RFC 6749 section 5.2 has it, with our own `code` and `errors` beside: they tell more."""
+    described = str(problem.detail)
+    if problem.errors:
+        described = " ".join(f"{name}: {told[0]['code']}." for name, told in problem.errors.items())
+    # Its descriptions are plain characters, neither a quote nor a backslash among them.
+    described = described.replace('"', "'")
+    described = re.sub(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]", "?", described)
+    members: dict[str, Any] = {"error": problem.oauth_error, "error_description": described}
+    members["code"] = problem.code
+    if problem.errors is not None:
+        members["errors"] = problem.errors
+    return JsonResponse(members, status=problem.status, headers=problem.headers)
 
 
 def _page(request: HttpRequest, problem: Problem) -> str:

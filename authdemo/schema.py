@@ -12,8 +12,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from authdemo.codes import CODES
-from authdemo.problems import CONTENT_TYPE
+from authdemo.codes import CODES, OAUTH_ERRORS
+from authdemo.problems import CONTENT_TYPE, OAUTH_PREFIXES
 
 Schema = dict[str, Any]
 
@@ -60,16 +60,22 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 
 def document_problems(result: Schema, **_context: Any) -> Schema:
-    """Postprocessing hook: every operation that does not say otherwise answers its errors with a Problem."""
+    """Postprocessing hook: every operation that does not say otherwise answers its errors with a Problem.
+
+    Where errors are OAuth's, an OAuthError; and a client authenticates as OAuth has it.
+    """
     components = result.setdefault("components", {})
-    components.setdefault("schemas", {})["Problem"] = _problem()
-    components.setdefault("responses", {}).update(
-        {name: _answer(when, header) for _status, name, when, header in ANSWERS}
-    )
+    components.setdefault("schemas", {}).update({"Problem": _problem(), "OAuthError": _oauth_error()})
+    components.setdefault("securitySchemes", {})["client"] = _client()
+    answers = components.setdefault("responses", {})
+    for _status, name, when, header in ANSWERS:
+        answers[name] = _answer(when, header, CONTENT_TYPE, "Problem")
+        answers[f"OAuth{name}"] = _answer(when, header, "application/json", "OAuthError")
     for path, operation in _operations(result):
+        kind = "OAuth" if path.startswith(OAUTH_PREFIXES) else ""
         for status, name, _when, _header in ANSWERS:
             if status != "404" or "{" in path:
-                operation["responses"].setdefault(status, {"$ref": f"#/components/responses/{name}"})
+                operation["responses"].setdefault(status, {"$ref": f"#/components/responses/{kind}{name}"})
     return result
 
 
@@ -92,8 +98,8 @@ def _operations(result: Schema) -> Iterator[tuple[str, Schema]]:
         yield from ((path, operation) for method, operation in methods.items() if method in METHODS)
 
 
-def _answer(when: str, header: str | None) -> Schema:
-    content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+def _answer(when: str, header: str | None, content_type: str, schema: str) -> Schema:
+    content = {content_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
     described: Schema = {"description": when, "content": content}
     if header:
         described["headers"] = {header: {"schema": {"type": "string"}}}
@@ -120,3 +126,21 @@ def _problem() -> Schema:
             },
         },
     }
+
+
+def _oauth_error() -> Schema:
+    return {
+        "type": "object",
+        "description": "An error (RFC 6749 section 5.2).",
+        "required": ["error", "error_description", "code"],
+        "properties": {
+            "error": {"type": "string", "enum": list(OAUTH_ERRORS)},
+            "error_description": {"type": "string", "description": "For people."},
+            "code": {"type": "string", "description": "As in a Problem.", "enum": list(CODES)},
+        },
+    }
+
+
+def _client() -> Schema:
+    description = "A client's id and secret (RFC 6749 section 2.3.1); operators make clients in the admin."
+    return {"type": "http", "scheme": "basic", "description": description}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as field_of
@@ -16,6 +17,8 @@ from django.test import Client
 from accounts import links
 from accounts.testing import PASSWORD
 from authdemo.codes import CODES
+from authdemo.problems import OAUTH_PREFIXES
+from tokens_stateless import clients
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
@@ -45,6 +48,14 @@ def pair(email: str = "alice@example.com") -> dict[str, str]:
 def with_token(email: str = "alice@example.com", **options: Any) -> Client:
     """A program in which this person has signed in."""
     return nobody(headers={"Authorization": f"Bearer {pair(email)['access']}"}, **options)
+
+
+def with_secret(**options: Any) -> Client:
+    """A program of a third party that may call everything."""
+    rights: dict[str, Any] = dict.fromkeys(clients.RIGHTS, True)
+    client, secret = clients.make(name="Reports", audiences=["https://api.example.com"], **rights)
+    known = b64encode(f"{client.pk}:{secret}".encode()).decode()
+    return nobody(headers={"Authorization": f"Basic {known}"}, **options)
 
 
 def _mailed(send: Callable[[str], None], address: str) -> str:
@@ -96,6 +107,12 @@ class Door:
 
 
 CREDENTIALS = {"email": "alice@example.com", "password": PASSWORD}
+EXCHANGE = {
+    "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+    "audience": "https://api.example.com",
+    "subject_token": "x",
+    "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+}
 TWICE = {"password": "some long new password", "password_again": "some long new password"}
 DOORS = {
     "sign in": Door(path="/login/", fields=CREDENTIALS),
@@ -111,6 +128,8 @@ DOORS = {
     "refresh": Door(path="/api/token/refresh/", fields={"refresh": "x"}, content=JSON),
     "verify": Door(path="/api/token/verify/", fields={"token": "x"}, content=JSON),
     "revoke": Door(path="/api/token/revoke/", fields={"token": "x"}),
+    "introspect": Door(path="/api/token/introspect/", who=with_secret, fields={"token": "x"}),
+    "exchange": Door(path="/api/token/exchange/", who=with_secret, fields=EXCHANGE),
 }
 # These change something and want no field.
 BARE = {
@@ -139,10 +158,16 @@ def everything() -> dict[str, list[dict[str, Any]]]:
 
 
 def complaint(answer: Any, *, is_api: bool) -> str | None:
-    """What is wrong with this refusal: it must be a 4xx, and on the API a problem with a known code."""
+    """What is wrong with this refusal: it must be a 4xx, and on the API a problem with a known code.
+
+    At OAuth's doors it is OAuth's error instead.
+    """
+    kind = "application/problem+json"
+    if answer.wsgi_request.path_info.startswith(OAUTH_PREFIXES):
+        kind = "application/json"
     if not 400 <= answer.status_code < 500:
         return f"{answer.status_code}"
-    if is_api and answer.headers["Content-Type"] != "application/problem+json":
+    if is_api and answer.headers["Content-Type"] != kind:
         return f"{answer.status_code} as {answer.headers['Content-Type']}"
     if is_api and answer.json()["code"] not in CODES:
         return f"{answer.status_code} with {answer.json()['code']}"

@@ -15,7 +15,7 @@ from tests.doors import BARE, DOORS, FORM, JSON, Door, complaint, everything, fo
 
 each_door = pytest.mark.parametrize("name", [*DOORS])
 BY_LINK = ("sign up, by the link", "reset, by the link", "change the password")
-WITHOUT_COOKIE = ("token", "refresh", "verify", "revoke")
+WITHOUT_COOKIE = ("token", "refresh", "verify", "revoke", "introspect", "exchange")
 HUGE = b"x" * 10_000_000
 
 

@@ -16,10 +16,14 @@ class TokensStatelessConfig(AppConfig):
     def ready(self) -> None:
         """Register the flow, and follow what happens to its keys."""
         from accounts import flows, standing
-        from tokens_stateless import checks, conf, end, issue, keys  # noqa: F401 - checks register themselves
+        from tokens_stateless import checks, conf, end, issue, keyring, keys  # noqa: F401 - checks register themselves
 
         flow = flows.Flow(
-            name=issue.FLOW, label=_("Token"), end=end.kill, horizon=lambda: conf.current().horizon
+            name=issue.FLOW,
+            label=_("Token"),
+            end=end.kill,
+            horizon=lambda: conf.current().horizon,
+            clean=keyring.clean,
         )
         flows.register(flow)
-        standing.on_topic(keys.TOPIC, keys.forget)
+        standing.on_topic(keyring.TOPIC, keys.forget)

@@ -18,17 +18,34 @@ class Tokens:
     audience: str = "http://127.0.0.1:8000"
     client_id: str = "first-party"
     access_lifetime: timedelta = timedelta(minutes=5)
+    exchange_lifetime: timedelta = timedelta(minutes=2)
+    access_jitter: float = 0.1
     leeway: timedelta = timedelta(seconds=30)
     idle_timeout: timedelta = timedelta(days=14)
     absolute_timeout: timedelta = timedelta(days=30)
     rotation_window: timedelta = timedelta(seconds=10)
     max_token_bytes: int = 4096
+    remembered_tokens: int = 4096
     jwks_max_age: timedelta = timedelta(minutes=5)
+    signing_key_lifetime: timedelta = timedelta(days=30)
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers come by https: a cookie is then Secure, and named so."""
+        return self.issuer.startswith("https://")
+
+    @property
+    def refresh_cookie(self) -> str:
+        """What the cookie is called that carries a refresh token."""
+        return "__Secure-refresh" if self.secure else "refresh"
 
     @property
     def horizon(self) -> timedelta:
         """How long an access token may vouch after it was made from the ledger."""
         return self.access_lifetime + 2 * self.leeway
+
+
+_wrapped = object.__getattribute__
 
 
 @lru_cache(maxsize=1)
@@ -38,7 +55,8 @@ def _default() -> Tokens:
 
 def current() -> Tokens:
     """The project's setting, or the defaults; asked at call time so that `override_settings` works."""
-    value = getattr(settings, "TOKENS_STATELESS", None)
+    # Past LazyObject's own __getattribute__: several of these stand on the path of each request.
+    value = getattr(_wrapped(settings, "_wrapped"), "TOKENS_STATELESS", None)
     return value if isinstance(value, Tokens) else _default()
 
 

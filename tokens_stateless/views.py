@@ -2,37 +2,72 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
-from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.cache import cache_control
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_safe
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.parsers import BaseParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import credentials, standing
-from accounts.parsers import StrictFormParser
-from tokens_stateless import authenticate, conf, end, issue, keys, refresh
+from accounts import credentials
+from accounts.parsers import StrictFormParser, StrictJSONParser
+from tokens_stateless import authenticate, clients, conf, cookie, end, issue, refresh
 from tokens_stateless.serializers import (
-    CredentialsSerializer,
+    CalledTokenSerializer,
+    CookieSerializer,
     PairSerializer,
     RefreshSerializer,
+    SignInSerializer,
     TokenSerializer,
+)
+
+FORM = "application/x-www-form-urlencoded"
+# Requirements of OpenAPI; drf-spectacular passes on what its annotation calls text.
+NOBODY: Any = {}
+CLIENT: Any = {"client": []}
+SESSION: Any = {"session": []}
+CSRF = OpenApiParameter(
+    "X-CSRFToken",
+    location=OpenApiParameter.HEADER,
+    description="Needed where the cookie takes part; `GET /api/token/cookie/` tells it.",
+)
+COOKIE = OpenApiParameter(
+    conf.current().refresh_cookie,
+    location=OpenApiParameter.COOKIE,
+    description="The refresh token, where the body has none; then that is JSON, and X-CSRFToken is needed.",
+)
+SET_COOKIE = OpenApiParameter(
+    "Set-Cookie",
+    location=OpenApiParameter.HEADER,
+    response=[200],
+    description=f"`{conf.current().refresh_cookie}` where a cookie carries the refresh token: HttpOnly, "
+    "SameSite=Strict, for the token doors alone; Secure over https.",
 )
 
 
 # What a refusal writes must stay; a transaction around the request would take it back.
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
-# An error report would show what came in the body: a serializer's repr quotes it.
+# An error report would show what came in the body: a form is in it as such, a serializer's repr quotes it.
+@method_decorator(sensitive_post_parameters(), name="dispatch")
 @method_decorator(sensitive_variables(), name="dispatch")
+@method_decorator(cache_control(no_store=True), name="dispatch")
 class Door(APIView):
-    """An endpoint that takes a credential in its body, and no other."""
+    """An endpoint that takes a credential in its body, or the refresh cookie, and no other."""
 
     authentication_classes = ()
+    parser_classes: tuple[type[BaseParser], ...] = (StrictJSONParser,)
     permission_classes = (AllowAny,)
 
     def get_authenticate_header(self, request: Request) -> str:
@@ -45,17 +80,42 @@ class TokenView(Door):
 
     @extend_schema(
         operation_id="token_issue",
-        request=CredentialsSerializer,
+        request=SignInSerializer,
         responses={200: PairSerializer},
+        parameters=[CSRF, SET_COOKIE],
         tags=["token"],
         auth=[],
     )
     def post(self, request: Request) -> Response:
         """Sign in: an address and a password for a pair of tokens."""
-        data = CredentialsSerializer(data=request.data)
+        data = SignInSerializer(data=request.data)
         data.is_valid(raise_exception=True)
+        by_cookie = data.validated_data.pop("transport") == "cookie"
+        if by_cookie:
+            cookie.guard(request)
         user = credentials.verify(request._request, **data.validated_data)
-        return Response(issue.sign_in(request._request, user))
+        pair = issue.sign_in(request._request, user)
+        if not by_cookie:
+            return Response(issue.answer(pair))
+        cookie.replaced(request._request)
+        return cookie.answer(pair)
+
+
+@method_decorator(ensure_csrf_cookie, name="dispatch")
+class CookieView(Door):
+    """GET /api/token/cookie/"""
+
+    @extend_schema(
+        operation_id="token_cookie",
+        responses={200: CookieSerializer},
+        parameters=[COOKIE],
+        tags=["token"],
+        auth=[],
+    )
+    def get(self, request: Request) -> Response:
+        """Whether this browser has a refresh cookie, and the CSRF token for using or getting one."""
+        present = conf.current().refresh_cookie in request.COOKIES
+        return Response({"present": present, "csrf_token": get_token(request._request)})
 
 
 class RefreshView(Door):
@@ -65,15 +125,18 @@ class RefreshView(Door):
         operation_id="token_refresh",
         request=RefreshSerializer,
         responses={200: PairSerializer},
+        parameters=[COOKIE, CSRF, SET_COOKIE],
         tags=["token"],
         auth=[],
     )
     def post(self, request: Request) -> Response:
         """A refresh token for a fresh access token and the refresh token to go on with."""
+        token = cookie.carried(request, field="refresh")
+        if token is not None:
+            return cookie.answer(refresh.rotate(request._request, token))
         data = RefreshSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        access, successor = refresh.rotate(request._request, data.validated_data["refresh"])
-        return Response(issue.answer(access, successor))
+        return Response(issue.answer(refresh.rotate(request._request, data.validated_data["refresh"])))
 
 
 class VerifyView(Door):
@@ -99,34 +162,38 @@ class RevokeView(Door):
 
     parser_classes = (StrictFormParser,)
 
+    def get_parsers(self) -> list[BaseParser]:
+        """A form, as the RFC has it; JSON too where the refresh cookie came along."""
+        # Whoever describes the API asks without a request.
+        request: HttpRequest | None = self.request
+        by_cookie = request is None or conf.current().refresh_cookie in request.COOKIES
+        return [*super().get_parsers(), *([StrictJSONParser()] if by_cookie else [])]
+
     @extend_schema(
         operation_id="token_revoke",
-        request={"application/x-www-form-urlencoded": TokenSerializer},
+        request={FORM: CalledTokenSerializer, cookie.JSON: OpenApiTypes.OBJECT},
+        parameters=[COOKIE, CSRF],
         responses={
             200: OpenApiResponse(description="The login that the token carried has ended, if there was one.")
         },
         tags=["token"],
-        auth=[],
+        auth=[NOBODY, CLIENT],
     )
     def post(self, request: Request) -> Response:
-        """Sign out: either token of a pair ends the login that both carry."""
-        data = TokenSerializer(data=request.data)
+        """Sign out: either token of a pair ends the login of both; so does a client's, with its secret."""
+        token = cookie.carried(request, field="token")
+        if token is not None:
+            end.revoke(request._request, token)
+            return cookie.goodbye()
+        caller = clients.authenticate(request)
+        data = CalledTokenSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        end.revoke(request._request, data.validated_data["token"])
+        if caller is None:
+            end.revoke(request._request, data.validated_data["token"])
+        else:
+            client = clients.required(caller, "may_revoke")
+            end.revoke_for(client, request._request, data.validated_data["token"])
         return Response({})
-
-
-# Whoever asks keeps the answer for minutes, so it must not be an empty set: the first one to ask makes a key.
-@transaction.non_atomic_requests
-@require_safe
-def jwks(request: HttpRequest) -> HttpResponse:
-    """GET /.well-known/jwks.json: the public keys (RFC 7517)."""
-    standing.freshen()
-    if not keys.ring().jwks["keys"]:
-        keys.ensure()
-    response = JsonResponse(keys.ring().jwks, content_type="application/jwk-set+json")
-    response["Cache-Control"] = f"public, max-age={int(conf.current().jwks_max_age.total_seconds())}"
-    return response
 
 
 @require_safe

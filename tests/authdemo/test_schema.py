@@ -88,6 +88,19 @@ def test_both_ways_to_be_known_are_described(client: Client, name: str) -> None:
     assert (schemes["session"]["in"], schemes["session"]["name"]) == ("cookie", name)
 
 
+def test_the_refresh_cookie_is_described(client: Client) -> None:
+    found = schema(client)
+    operation = found["paths"]["/api/token/refresh/"]["post"]
+
+    assert {(one["in"], one["name"]) for one in operation["parameters"]} == {
+        ("cookie", "refresh"),
+        ("header", "X-CSRFToken"),
+    }
+    assert "Set-Cookie" in operation["responses"]["200"]["headers"]
+    assert "refresh" not in found["components"]["schemas"]["Pair"]["required"]
+    assert "transport" in found["components"]["schemas"]["SignIn"]["properties"]
+
+
 def test_the_schema_is_everybodys_and_may_be_stored(client: Client) -> None:
     answer = client.get("/api/schema/", headers={"Authorization": "Bearer rubbish"})
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import jwt
 import pytest
-from django.conf import settings
 from django.test import Client, override_settings
 
 from accounts.logins import Login
 from accounts.testing import alice
-from tests.tokens_stateless import doors, forge
+from tests.tokens_stateless import doors
 from tests.tokens_stateless.conftest import Held
-from tokens_stateless import keys
 from tokens_stateless.conf import Tokens
-from tokens_stateless.models import Family, SigningKey
+from tokens_stateless.models import Family
 
 DOORS = ["/api/token/", "/api/token/refresh/", "/api/token/verify/", "/api/token/revoke/"]
 
@@ -102,50 +99,6 @@ def test_whoever_sends_a_bearer_token_to_a_door_is_asked_for_what_the_door_takes
     answer = doors.refresh(held.refresh, headers={"Authorization": "Bearer x"})
 
     assert answer.status_code == 200
-
-
-def test_the_key_set_is_public_and_may_be_kept(held: Held) -> None:
-    """RFC 7517 section 8.5.1 for the type."""
-    answer = Client().get("/.well-known/jwks.json")
-
-    assert answer.headers["Content-Type"] == "application/jwk-set+json"
-    assert answer.headers["Cache-Control"] == "public, max-age=300"
-    assert not answer.cookies
-
-
-def test_the_key_set_shows_public_members_only(held: Held) -> None:
-    (key,) = Client().get("/.well-known/jwks.json").json()["keys"]
-
-    assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
-    assert (key["kty"], key["crv"], key["use"], key["alg"]) == ("EC", "P-256", "sig", "ES256")
-    assert key["kid"] == SigningKey.objects.get().kid == forge.read(held.access)[0]["kid"]
-
-
-def test_the_key_set_is_never_empty() -> None:
-    """Others keep what they are told for minutes, and who asks first may come before the first sign-in."""
-    assert SigningKey.objects.count() == 0
-
-    told = Client().get("/.well-known/jwks.json").json()["keys"]
-
-    assert [key["kid"] for key in told] == [SigningKey.objects.get().kid]
-
-
-def test_the_first_key_outlives_a_request_in_a_transaction(atomic_requests: None) -> None:
-    (key,) = Client().get("/.well-known/jwks.json").json()["keys"]
-
-    assert (key["kid"], keys.signer()[0]) == (SigningKey.objects.get().kid,) * 2
-
-
-def test_a_stranger_verifies_our_tokens_with_the_key_set_alone(held: Held) -> None:
-    """With PyJWT, as a resource server would."""
-    told = jwt.PyJWKSet.from_dict(Client().get("/.well-known/jwks.json").json())
-    kid = jwt.get_unverified_header(held.access)["kid"]
-
-    said = jwt.decode(
-        held.access, told[kid].key, ["ES256"], audience=settings.PUBLIC_ORIGIN, issuer=settings.PUBLIC_ORIGIN
-    )
-
-    assert said["sid"] == str(held.login.pk)
 
 
 @pytest.mark.parametrize(

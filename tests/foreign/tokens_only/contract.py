@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from base64 import b64encode
 from io import StringIO
 from typing import Any
+from urllib.parse import urlencode
 
 from django.apps import apps
 from django.conf import settings
@@ -13,7 +15,10 @@ from django.test import Client
 
 from accounts.models import Login
 from accounts.testing import PASSWORD, FlowContract, alice, bob
+from tokens_stateless import clients
 
+GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 FOREIGN = ("sessions_stateful", "django.contrib.sessions", "django.contrib.admin", "django.contrib.messages")
 
 
@@ -68,6 +73,25 @@ def test_a_refresh_goes_on_and_a_revoked_token_does_not() -> None:
     assert post("/api/token/refresh/", refresh=fresh["refresh"]).status_code == 401
 
 
+def test_a_browser_may_have_its_refresh_token_in_a_cookie_that_nobody_can_forge_a_use_of() -> None:
+    """Without any middleware: the door checks by itself."""
+    alice()
+    browser = Client(enforce_csrf_checks=True)
+    headers = {"X-CSRFToken": browser.get("/api/token/cookie/").json()["csrf_token"]}
+    wanted = {"email": "alice@example.com", "password": PASSWORD, "transport": "cookie"}
+
+    def ask(path: str, data: dict[str, str], **more: str) -> int:
+        return browser.post(path, data, "application/json", headers={**headers, **more}).status_code
+
+    assert ask("/api/token/", wanted) == 200
+    assert browser.cookies["__Secure-refresh"]["path"] == "/api/token/"
+    assert ask("/api/token/refresh/", {}, **{"X-CSRFToken": "x"}) == 403
+    assert ask("/api/token/refresh/", {}, **{"Sec-Fetch-Site": "same-site"}) == 403
+    assert browser.post("/api/token/refresh/", {}, headers=headers).status_code == 415
+    assert [ask("/api/token/refresh/", {}), ask("/api/token/revoke/", {})] == [200, 200]
+    assert (Login.objects.live().count(), browser.cookies["__Secure-refresh"].value) == (0, "")
+
+
 def test_the_shared_endpoints_list_and_end_own_logins_alone() -> None:
     mine, other, stranger = sign_in(alice().email), sign_in("alice@example.com"), sign_in(bob().email)
     chosen = Login.objects.filter(user__email="alice@example.com").latest("started_at").pk
@@ -86,7 +110,55 @@ def test_the_shared_endpoints_list_and_end_own_logins_alone() -> None:
 def test_the_keys_are_published() -> None:
     sign_in(alice().email)
 
-    assert len(Client().get("/.well-known/jwks.json").json()["keys"]) == 1
+    assert len(Client().get("/.well-known/jwks.json").json()["keys"]) == 2
+
+
+def ask(name: str, client: clients.Client, secret: str, **form: str) -> Any:
+    known = b64encode(f"{client.pk}:{secret}".encode()).decode()
+    kind = "application/x-www-form-urlencoded"
+    return Client().post(
+        f"/api/token/{name}/", urlencode(form), kind, headers={"Authorization": f"Basic {known}"}
+    )
+
+
+def test_a_third_party_exchanges_introspects_and_ends() -> None:
+    held = sign_in(alice().email)
+    known = clients.make(
+        name="Reports",
+        audiences=["https://api.example.com"],
+        scopes=["read"],
+        may_introspect=True,
+        may_exchange=True,
+        may_revoke=True,
+    )
+    wanted = {
+        "audience": "https://api.example.com",
+        "subject_token": held["access"],
+        "subject_token_type": ACCESS_TOKEN,
+    }
+
+    child = ask("exchange", *known, grant_type=GRANT, **wanted).json()["access_token"]
+    before = ask("introspect", *known, token=child).json()
+    ask("revoke", *known, token=child)
+
+    assert (before["active"], before["iss"], before["scope"]) == (True, "https://tokens.example.com", "read")
+    assert ask("introspect", *known, token=child).json() == {"active": False}
+    assert get("/hello/", held).status_code == 401
+
+
+def test_where_there_are_no_sessions_a_page_has_nothing_to_exchange() -> None:
+    form = urlencode({"grant_type": GRANT, "audience": "https://api.example.com"})
+
+    answer = Client().post("/api/token/exchange/", form, "application/x-www-form-urlencoded")
+
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (401, "no-store")
+
+
+def test_the_metadata_is_this_issuers() -> None:
+    told = Client().get("/.well-known/oauth-authorization-server").json()
+
+    assert told["issuer"] == "https://tokens.example.com"
+    assert told["token_endpoint"] == "https://tokens.example.com/api/token/exchange/"
 
 
 def test_sessions_and_the_admin_are_not_here() -> None:
