@@ -25,6 +25,8 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+# Node 18 hides what browsers call `crypto`; later ones take this for granted.
+NODE_OPTIONS = "--experimental-global-webcrypto"
 
 
 class MissingService(Exception):
@@ -70,6 +72,22 @@ def chromium() -> Path:
         if found:
             return Path(found)
     raise MissingService("no Chromium: set CHROMIUM, or put chromium on the PATH")
+
+
+def node() -> str:
+    """Node, 18 or later; MissingService when there is none."""
+    found = shutil.which("node")
+    if not found:
+        raise MissingService("no node on the PATH")
+    return found
+
+
+def npm() -> str:
+    """The program that brings Node's packages; MissingService when there is none."""
+    found = shutil.which("npm")
+    if not found:
+        raise MissingService("no npm on the PATH")
+    return found
 
 
 def _runs(programs: Path, identity: Identity) -> bool:
