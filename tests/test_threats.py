@@ -63,6 +63,52 @@ AUTHENTICATION = (
     "ASVS 15.3.3, 15.3.1",
 )
 
+TOKENS = (
+    "ASVS 9.1.1; 8725 §3.3",
+    "ASVS 9.1.2; 8725 §3.1",
+    "ASVS 9.1.3; 8725 §3.10",
+    "8725 §3.5; ASVS 11.2.3",
+    "ASVS 11.1.1, 11.1.2, 13.1.4, 13.3.4",
+    "8725 §3.2 bis; RFC 9864",
+    "ASVS 9.2.1; RFC 9068 §4",
+    "ASVS 9.2.2; 8725 §3.11–12; RFC 9068 §2.1, §4",
+    "ASVS 9.2.3, 9.2.4, 10.3.1; RFC 9068 §4/§5",
+    "ASVS 10.3.3; 8725 §3.8; RFC 9068 §5; 9700 §4.15",
+    "RFC 9068 §2.2",
+    "RFC 9068 §6; ASVS 14.2.6, 14.1.1",
+    "8725 §3.7",
+    "RFC 7515 §4/7519 §4",
+    "8725 bis format",
+    "RFC 7515 §4.1.11; RFC 7797",
+    "Malleability (CS JWT)",
+    "Size",
+    "Robustness",
+    "ASVS 7.4.1 self-contained part",
+    '"zero per request"',
+    "RFC 7517, 7638",
+    "ASVS 10.3.5, 10.4.14",
+)
+OAUTH = (
+    "ASVS 10.4.5; RFC 9700 §2.2.2, §4.14.2",
+    "same, race",
+    "lost answer (FAPI 2.0; RFC 9700)",
+    "ASVS 10.4.8; browser-apps draft",
+    "ASVS 10.4.9, 7.5.2",
+    "OAuth 2.1 (storage); ASVS 13.3.x",
+    "R is opaque or typed; bound to client",
+    "deleted user",
+    "ASVS 10.4.4; RFC 9700 §2.4",
+    "RFC 6749 §5.2",
+    "RFC 6750 §3, §3.1; 9068 §4",
+    "RFC 6750 §2.1",
+    "RFC 7009",
+    "RFC 7662",
+    "RFC 8414",
+    "RFC 8693",
+    "ASVS 10.1.1; browser-apps; CS Session",
+    "ASVS 10.3.4",
+)
+
 
 def section(title: str) -> str:
     """What stands under a heading."""
@@ -90,13 +136,30 @@ def named() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("title", "ids"),
-    [("1.1 Cookies, headers, CSRF", COOKIES_HEADERS_CSRF), ("1.3 Authentication", AUTHENTICATION)],
+    [
+        ("1.1 Cookies, headers, CSRF", COOKIES_HEADERS_CSRF),
+        ("1.3 Authentication", AUTHENTICATION),
+        ("1.4 Self-contained tokens", TOKENS),
+        ("1.5 Refresh, revocation, introspection, OAuth", OAUTH),
+    ],
 )
 def test_every_row_is_there_once_and_in_order(title: str, ids: tuple[str, ...]) -> None:
     assert tuple(row[0] for row in rows(title)) == ids
 
 
-TITLES = ("1.1 Cookies, headers, CSRF", "1.3 Authentication", "What holds already of the rest")
+def test_every_attack_on_tokens_is_there_once_and_in_order() -> None:
+    assert [row[0].split(" ")[0] for row in rows("2 Attacks on tokens")] == [str(n) for n in range(1, 40)]
+
+
+TITLES = (
+    "1.1 Cookies, headers, CSRF",
+    "1.3 Authentication",
+    "1.4 Self-contained tokens",
+    "1.5 Refresh, revocation, introspection, OAuth",
+    "2 Attacks on tokens",
+    "Who can write to Redis",
+    "What holds already of the rest",
+)
 
 
 @pytest.mark.parametrize("title", TITLES)

@@ -1,8 +1,7 @@
-"""Fixtures for the rows of the standards: quick hashing that is counted, and the events that were logged."""
+"""Fixtures for the rows of the standards: quick hashing that is counted, and those of the token flow."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +9,14 @@ from django.test import override_settings
 
 from accounts import logins, mail
 from tests.standards.doors import CountingHasher
+from tests.tokens_stateless.conftest import aside as aside
+from tests.tokens_stateless.conftest import atomic_requests as atomic_requests
+from tests.tokens_stateless.conftest import caller as caller
+from tests.tokens_stateless.conftest import held as held
+from tests.tokens_stateless.conftest import noted as noted
+from tests.tokens_stateless.conftest import reached as reached
+from tests.tokens_stateless.conftest import reasons as reasons
+from tokens_stateless import keys
 
 
 @pytest.fixture
@@ -21,22 +28,12 @@ def work() -> Iterator[list[int]]:
         yield CountingHasher.work
 
 
-@pytest.fixture
-def noted() -> Iterator[list[str]]:
-    """The names of the events that are logged during the test."""
-    names: list[str] = []
-    handler, logger = logging.Handler(), logging.getLogger("accounts.events")
-    handler.emit = lambda record: names.append(record.getMessage())  # type: ignore[method-assign]
-    logger.addHandler(handler)
-    yield names
-    logger.removeHandler(handler)
-
-
 @pytest.fixture(autouse=True)
 def _nothing_left_to_do(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A mail or a "last seen" that waits must not reach into the next test."""
+    """A mail or a "last seen" that waits must not reach into the next test, nor may a key that is gone."""
+    keys.forget()
     yield
     if request.node.get_closest_marker("django_db"):
         mail.wait()
         logins.writer.flush()
-        logins._last_put.clear()
+        logins._next_put.clear()

@@ -46,6 +46,7 @@ from tests.standards.doors import (
     signed_in,
 )
 from tests.stores import Stores
+from tests.tokens_stateless.conftest import Noted
 
 REAL_HASHERS = settings.PASSWORD_HASHERS
 TWELVE = replace(settings.ACCOUNTS, free_failures=12, hard_stop_failures=12)
@@ -381,18 +382,19 @@ def test_one_address_that_tries_many_accounts_is_stopped_whatever_it_says_of_its
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_every_door_tells_what_happened_at_it(door: str, noted: list[str]) -> None:
+def test_every_door_tells_what_happened_at_it(door: str, noted: Noted) -> None:
     """ASVS 6.3.4: the same events whichever door it was."""
     olga()
     knock(door, PASSWORD)
     succeeded = Event.objects.exclude(name="login_ended").latest("pk").name
-    noted.clear()
+    noted.events.clear()
     with override_settings(ACCOUNTS=replace(TWELVE, free_failures=1, hard_stop_failures=1)):
         knock(door, OTHER_PASSWORD)
         knock(door, OTHER_PASSWORD)
 
     assert succeeded == ("authn_password_change" if "change" in door else "authn_login_success")
-    failures = [name for name in noted if name.startswith("authn_login_fail")]
+    names = [event["name"] for event in noted.events]
+    failures = [name for name in names if name.startswith("authn_login_fail")]
     assert failures == ["authn_login_fail", "authn_login_fail_max"]
 
 

@@ -394,6 +394,7 @@ def addresses(patterns: Any = None, prefix: str = "") -> Iterator[str]:
 
 
 # Nothing in these comes from the browser by itself: who asks brings a token, or credentials, in the body.
+# Where a cookie brings it instead, tests/tokens_stateless/test_cookie.py holds the same.
 BROUGHT = {"/api/token/", "/api/token/refresh/", "/api/token/verify/", "/api/token/revoke/"}
 # Browsers send these on their own, and they change nothing.
 REPORTS = {"/csp-report/"}

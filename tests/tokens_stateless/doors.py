@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.test import Client
 
 from accounts.testing import PASSWORD
+from tokens_stateless import conf
 
 FORM = "application/x-www-form-urlencoded"
 REFUSED = 'Bearer realm="api", error="invalid_token"'
@@ -28,6 +29,11 @@ def me(access: str, client: Client | None = None) -> Any:
     return (client or Client()).get("/api/me/", headers={"Authorization": f"Bearer {access}"})
 
 
+def logins(access: str) -> Any:
+    """GET /api/logins/ with an access token."""
+    return Client().get("/api/logins/", headers={"Authorization": f"Bearer {access}"})
+
+
 def verify(token: str) -> Any:
     """POST /api/token/verify/"""
     return post("/api/token/verify/", {"token": token})
@@ -41,3 +47,8 @@ def refresh(token: str, **extra: Any) -> Any:
 def revoke(token: str, **more: str) -> Any:
     """POST /api/token/revoke/, a form as RFC 7009 has it."""
     return Client().post("/api/token/revoke/", urlencode({"token": token, **more}), FORM)
+
+
+def by_cookie(path: str, token: str) -> Any:
+    """What a browser is answered whose refresh cookie is this."""
+    return post(path, {}, headers={"Cookie": f"{conf.current().refresh_cookie}={token}"})

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
+from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from tokens_stateless import keys
 from tokens_stateless.claims import ES256
+from tokens_stateless.models import KeyState, SigningKey
+
+Private = ec.EllipticCurvePrivateKey
 
 # The order of the curve P-256 (SEC 2 version 2, section 2.4.2).
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -28,20 +34,47 @@ def payload(good: str, **changes: object) -> dict[str, Any]:
     return _changed(read(good)[1], changes)
 
 
-def forge(header: dict[str, Any] | bytes, payload: dict[str, Any] | bytes) -> str:
+def forge(
+    header: dict[str, Any] | bytes, payload: dict[str, Any] | bytes, *, by: Private | None = None
+) -> str:
     """A token of this header and these claims, given as values or as raw bytes; its signature is right."""
-    return signed(f"{part(header)}.{part(payload)}")
+    return signed(f"{part(header)}.{part(payload)}", by=by)
 
 
-def signed(text: str) -> str:
-    """This text, a dot, and our own signature over it."""
-    return f"{text}.{part(ES256.sign(text.encode(), keys.signer()[1]))}"
+def signed(text: str, *, by: Private | None = None) -> str:
+    """This text, a dot, and a signature over it: our own, or that of another key."""
+    return f"{text}.{part(ES256.sign(text.encode(), by or keys.signer()[1]))}"
+
+
+def key(state: KeyState) -> tuple[str, Private]:
+    """A further key of the ring, in this state: its id and its private part. One at a time is standby."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    public = dict(ES256.to_jwk(private.public_key(), as_dict=True))
+    if state is KeyState.STANDBY:
+        SigningKey.objects.filter(state=state).delete()
+    SigningKey.objects.create(
+        kid=thumbprint(public), algorithm="ES256", state=state, public=public, private=b""
+    )
+    keys.forget()
+    return thumbprint(public), private
+
+
+def thumbprint(jwk: dict[str, Any]) -> str:
+    """The RFC 7638 thumbprint of a public key of any kind, with only the members that make it."""
+    required = ("crv", "e", "k", "kty", "n", "x", "y")
+    text = dumps({name: jwk[name] for name in required if name in jwk})
+    return part(hashlib.sha256(text.encode()).digest())
 
 
 def read(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims of a token, unchecked."""
     head, body, _signature = token.split(".")
     return json.loads(unpart(head)), json.loads(unpart(body))
+
+
+def login_of(token: str) -> UUID:
+    """The Login that an access token carries."""
+    return UUID(read(token)[1]["sid"])
 
 
 def part(value: dict[str, Any] | bytes) -> str:
