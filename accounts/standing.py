@@ -45,7 +45,7 @@ class Standing:
         self.known = Known()
         self.reads = 0
         self.asked = 0
-        self._lock = threading.Lock()
+        self._lock, self._learning = threading.Lock(), threading.Lock()
         self._reader = LedgerReader()
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
@@ -98,8 +98,10 @@ class Standing:
     def take_in(self) -> None:
         """Learn what has arrived on the feed, without waiting for more."""
         if self._feed is not None:
-            for arrival in self._feed.arrived():
-                self._learn(ended=arrival.ended, versions=arrival.changed, topics=arrival.topics)
+            # Whoever comes while another thread learns waits: what that took off the socket is nowhere else.
+            with self._learning:
+                for arrival in self._feed.arrived():
+                    self._learn(ended=arrival.ended, versions=arrival.changed, topics=arrival.topics)
 
     def hear(self, news: feed.News) -> None:
         """Learn at once what this process itself has just committed."""

@@ -36,6 +36,10 @@ class WebServer(Server):
         # All workers: one that is told to stop while it starts does not hear it, and is killed seconds later.
         if self.logged().rpartition("Starting granian")[2].count("Started worker-") < self.workers:
             return False
+        return self.healthy()
+
+    def healthy(self) -> bool:
+        """True when one of its processes answers."""
         try:
             with urllib.request.urlopen(f"{self.origin}/healthz", timeout=5) as answer:
                 return bool(answer.status == 200)

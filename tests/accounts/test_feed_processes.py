@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import TimeoutError as StillWaiting
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from accounts import standing, stream
+from accounts import conf, standing, stream
 from accounts.logins import Login
 from accounts.standing import Answer
 from tests.accounts.neighbours import Neighbours
@@ -119,3 +122,24 @@ def test_what_was_pushed_before_the_feed_was_open_is_no_reason_for_doubt(
 
     assert check(login) is Answer.ENDED
     assert (standing.here().follows(), noted.names()) == (True, [])
+
+
+def test_who_comes_while_another_learns_waits_for_it(
+    neighbours: Neighbours, gate: Any, aside: Any, settings: Any
+) -> None:
+    """Feed 1: what the reader took off the socket is nowhere else, and its thread may wait for its turn."""
+    login, hour = a_login(), timedelta(hours=1)
+    settings.ACCOUNTS = replace(conf.current(), standing_interval=hour, standing_budget=hour)
+    check(login)
+    mine = standing.here()
+    wait_until(lambda: mine.follows() and mine.reads == 2, what="it follows, and has read what was before")
+    learning = gate(mine.known, "learn")
+
+    neighbours.near.ask("end", login.pk)
+    learning.await_somebody()
+    asking = aside(lambda: check(login))
+    with pytest.raises(StillWaiting):
+        asking.result(timeout=0.2)
+    learning.open()
+
+    assert asking.result(timeout=5) is Answer.ENDED
