@@ -75,13 +75,17 @@ def test_a_body_of_ten_megabytes_at_every_door(server: WebServer) -> None:
     text = json.dumps({**CREDENTIALS, "token": "x", "refresh": "x", "long": HUGE.decode()}).encode()
     pages = ("/login/", "/signup/", "/password/reset/", "/password/change/", "/logout/", "/admin/login/")
     doors = ("session", "token", "token/refresh", "token/verify", "logins/end-others")
+    oauth = ("revoke", "introspect", "exchange")
 
     statuses = {path: sent(server, "POST", path, form, Content_Type=FORM).status for path in pages}
     codes = {name: code(sent(server, "POST", f"/api/{name}/", text, Content_Type=JSON)) for name in doors}
-    revoked = code(sent(server, "POST", "/api/token/revoke/", b"token=" + HUGE, Content_Type=FORM))
+    sent_forms = [
+        sent(server, "POST", f"/api/token/{name}/", b"token=" + HUGE, Content_Type=FORM) for name in oauth
+    ]
 
     assert statuses == dict.fromkeys(pages, 413)
-    assert {*codes.values(), revoked} == {"content_too_large"}
+    assert {*codes.values(), *(answer.json()["code"] for answer in sent_forms)} == {"content_too_large"}
+    assert {answer.json()["error"] for answer in sent_forms} == {"invalid_request"}
 
 
 def test_a_body_of_ten_megabytes_that_does_not_say_how_long_it_is(server: WebServer) -> None:
