@@ -32,10 +32,10 @@ test: $(VENV)/requirements-dev ## Run the tests on SQLite alone and, beside it, 
 	@echo "Both runs at once; each shows what it said when it is through, after some minutes."
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-sqlite test-servers
 
+# What is slow runs only where CI is set; so do the pages in a browser for the second time.
 test-sqlite:
-	$(PY) -m pytest --stores=sqlite $(ARGS)
+	$(PY) -m pytest --stores=sqlite $(if $(CI),,-m "not slow") $(ARGS)
 
-# What is slow and cares little for the store runs here only where CI is set.
 test-servers:
 	$(PY) -m pytest --stores=redis+postgres $(if $(CI),,-m "not slow and not browser") $(ARGS)
 
@@ -53,7 +53,7 @@ check: $(VENV)/requirements-dev ## Check style, types, imports, migrations and s
 		$(MAKE) test VENV=.venv-django61 DJANGO=6.1.3 PYTHON="$$python"; \
 	fi
 
-measure: $(VENV)/requirements .secret-key ## Print what authentication costs here, beside simplejwt's and Django's own
+measure: $(VENV)/requirements-measure .secret-key ## Print what authentication costs here, beside simplejwt, knox and Django
 	$(MANAGE) measure $(ARGS)
 
 run: export DEBUG = 1
@@ -88,6 +88,10 @@ $(VENV)/made:
 
 $(VENV)/requirements: requirements.txt $(VENV)/made
 	$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/requirements-measure: requirements-measure.txt $(VENV)/requirements
+	$(PIP) -r requirements-measure.txt
 	@touch $@
 
 $(VENV)/requirements-dev: requirements-dev.txt $(VENV)/requirements
