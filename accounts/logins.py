@@ -307,7 +307,7 @@ MOST_NEXT_PUT = 100_000
 
 
 def seen_by_token(login: uuid.UUID) -> None:
-    """As `seen`, for a flow that carries no "last seen": this process remembers when it next has it written."""
+    """As `seen`, for a flow that carries no "last seen": this process knows when the next write is due."""
     now = time.time()
     if now < _next_put.get(login, 0.0):
         return

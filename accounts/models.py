@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asgiref.sync import sync_to_async
@@ -13,14 +13,12 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models.base import ModelState
-from django.db.models.signals import post_init, pre_init
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import people
+from accounts import light, people
 from accounts.events import Event
 from accounts.feed import Topic
 from accounts.logins import EndReason, Login
@@ -46,26 +44,6 @@ class EmailKeyField(models.CharField):  # type: ignore[type-arg]
         key = people.email_key(model_instance.email)  # type: ignore[attr-defined]
         setattr(model_instance, self.attname, key)
         return key
-
-
-@lru_cache(maxsize=16)
-def _plain_columns(model: type[models.Model]) -> frozenset[str]:
-    """The columns whose values an instance just holds; none where a project has its own way of making one."""
-    ways = (model.__init__, model.__setattr__, model.__new__)
-    if ways != (models.Model.__init__, object.__setattr__, object.__new__):
-        return frozenset()
-    if getattr(model.from_db, "__func__", None) is not AbstractUser.from_db.__func__:  # type: ignore[attr-defined]
-        return frozenset()
-    names = [field.attname for field in model._meta.concrete_fields]
-    return frozenset(name for name in names if not hasattr(getattr(model, name), "__set__"))
-
-
-def _is_listened_to(model: type[models.Model]) -> bool:
-    """Whether somebody wants to hear of each instance that is made."""
-    # Mostly nobody listens at all.
-    if not pre_init.receivers and not post_init.receivers:
-        return False
-    return pre_init.has_listeners(model) or post_init.has_listeners(model)
 
 
 class AbstractUser(AbstractBaseUser, PermissionsMixin):
@@ -147,27 +125,7 @@ class AbstractUser(AbstractBaseUser, PermissionsMixin):
     @classmethod
     def maker(cls, values: Mapping[str, Any], *, using: str = "default") -> Callable[[], Self]:
         """Makes what `from_carried` does each time it is called: one for each request with these values."""
-        as_read = dict(values)
-        # `take` replaces what was read and never changes it, so all that are made can share it.
-        attributes = {**as_read, "_as_read": as_read, "_is_light": True}
-
-        def make() -> Any:
-            if _is_listened_to(cls):
-                return slowly()
-            # What from_db() comes to, at a tenth of its cost: this is on the path of each request.
-            user = cls.__new__(cls)
-            user.__dict__.update(attributes)
-            user._state = state = ModelState()
-            state.adding, state.db = False, using
-            return user
-
-        def slowly() -> Any:
-            names = [field.attname for field in cls._meta.concrete_fields if field.attname in as_read]
-            user = cls.from_db(using, names, [as_read[name] for name in names])
-            user._is_light = True
-            return user
-
-        return make if as_read.keys() <= _plain_columns(cls) else slowly
+        return light.maker(cls, values, using=using, usual=AbstractUser.from_db)
 
     def take(self, values: Mapping[str, Any]) -> None:
         """Set attributes to what the database holds, so that they do not count as assigned."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, InterfaceError
@@ -14,7 +16,7 @@ from accounts import budget, carried, events, logins, standing
 from accounts.carried import Carried
 from accounts.errors import StandingUnknown
 from accounts.standing import Answer
-from tokens_stateless import conf, keys
+from tokens_stateless import claims, conf, keys
 from tokens_stateless.claims import AccessToken
 from tokens_stateless.errors import BadAuthorization, TokenNotValid, TokenStale
 from tokens_stateless.issue import FLOW
@@ -133,20 +135,21 @@ def _read(raw: bytes, ring: Ring) -> Verified:
     name = name_of(raw)
     known = ring.remembered.get(name, under=chosen, now=now)
     if known is None:
-        known = _prepared(AccessToken(raw), under=chosen)  # type: ignore[arg-type]
+        known = _prepared(claims.read(raw), under=chosen)
         ring.remembered.put(name, known, most=chosen.remembered_tokens, now=now)
     return known
 
 
-def _prepared(token: AccessToken, *, under: Tokens) -> Verified:
-    claims, leeway = token.payload, under.leeway.total_seconds()
+def _prepared(said: dict[str, Any], *, under: Tokens) -> Verified:
+    leeway, public_id = under.leeway.total_seconds(), UUID(said["sub"])
+    signed_in = datetime.fromtimestamp(said["auth_time"], tz=timezone.utc)
     return Verified(
         read_under=under,
-        begins_at=max(claims["iat"], claims.get("nbf", 0)) - leeway,
-        ends_at=claims["exp"] + leeway,
-        carried=Carried(login_id=token.login_id, flow=FLOW, authenticated_at=token.authenticated_at),
-        public_id=token.public_id,
-        version=claims["ver"],
-        claims=claims,
-        make_user=get_user_model().maker(token.person()),
+        begins_at=max(said["iat"], said.get("nbf", 0)) - leeway,
+        ends_at=said["exp"] + leeway,
+        carried=Carried(login_id=UUID(said["sid"]), flow=FLOW, authenticated_at=signed_in),
+        public_id=public_id,
+        version=said["ver"],
+        claims=said,
+        make_user=claims.user_maker(said, public_id),
     )

@@ -14,7 +14,7 @@ import time
 import uuid
 from base64 import urlsafe_b64encode
 from binascii import a2b_base64
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta, timezone
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -142,18 +142,20 @@ class AccessToken(SimpleAccessToken):
         """When the person last proved who they are."""
         return datetime.fromtimestamp(self.payload["auth_time"], tz=timezone.utc)
 
-    def person(self) -> dict[str, Any]:
-        """What the token tells of its person: columns and their values."""
-        model, payload = get_user_model(), self.payload
-        values = {"version": payload["ver"], "is_active": True, model.PUBLIC_ID_FIELD: self.public_id}
-        values |= {name: payload[name] for name in people.CARRIED if name in payload}
-        if model._meta.pk.attname != model.PUBLIC_ID_FIELD:
-            values[model._meta.pk.attname] = model._meta.pk.to_python(payload.get("pk"))
-        return values
-
     def user(self) -> AbstractUser:
         """The person as the token tells, without SQL: real and light; the rest is fetched when touched."""
-        return self._known.make_user() if self._known else get_user_model().from_carried(self.person())
+        return self._known.make_user() if self._known else user_maker(self.payload, self.public_id)()
+
+
+def user_maker(claims: dict[str, Any], public_id: uuid.UUID) -> Callable[[], AbstractUser]:
+    """Makes the person of these claims, anew each time."""
+    model = get_user_model()
+    pk, public = model._meta.pk, model.PUBLIC_ID_FIELD
+    values = {"version": claims["ver"], "is_active": True, public: public_id}
+    values |= {name: claims[name] for name in people.CARRIED if name in claims}
+    if pk.attname != public:
+        values[pk.attname] = pk.to_python(claims.get("pk"))
+    return model.maker(values)
 
 
 def read(token: bytes) -> dict[str, Any]:
