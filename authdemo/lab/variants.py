@@ -1,4 +1,4 @@
-"""The same view behind different ways to authenticate: ours, simplejwt's, Django's, and none at all."""
+"""The same view behind different ways to authenticate, called in this process: ours, the peers', none."""
 
 from __future__ import annotations
 
@@ -13,23 +13,12 @@ from django.contrib.auth.middleware import AuthenticationMiddleware as DjangoAut
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.permissions import AllowAny
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
-from rest_framework_simplejwt.authentication import JWTAuthentication, JWTStatelessUserAuthentication
-from rest_framework_simplejwt.backends import TokenBackend
-from rest_framework_simplejwt.tokens import AccessToken as SimpleAccessToken
 
+from authdemo.lab import ways
 from sessions_stateful import issue as session_issue
 from sessions_stateful.middleware import AuthenticationMiddleware, SessionMiddleware
-from tokens_stateless import issue as token_issue
-from tokens_stateless import keys
-from tokens_stateless.authenticate import TokenAuthentication
 
 Call = Callable[[], Any]
-Peer = tuple[type[SimpleAccessToken], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,77 +30,16 @@ class Variant:
     call: Call
 
 
-class Nobody(BaseAuthentication):
-    """The floor: an authenticator that returns a constant."""
-
-    user: Any = None
-
-    def authenticate(self, request: Request) -> tuple[Any, None]:
-        """The constant."""
-        return self.user, None
-
-
 def token_variants(user: Any) -> list[Variant]:
-    """A bearer token on a DRF view."""
-    factory = RequestFactory()
-    ours = token_issue.sign_in(factory.post("/api/token/"), user)["access"]
-    _kid, private = keys.signer()
-    hs256 = _simple("HS256", settings.SECRET_KEY, settings.SECRET_KEY, user)
-    es256 = _simple("ES256", private, private.public_key(), user)
-    constant = type("Constant", (Nobody,), {"user": user})
-    floor = "DRF view, a constant user"
+    """A token on a DRF view; the floor is the view when nobody is asked."""
     return [
-        Variant(name=floor, floor=None, call=_bearer(constant, ours)),
-        Variant(name="token of this project (ES256)", floor=floor, call=_bearer(TokenAuthentication, ours)),
         Variant(
-            name="simplejwt stateless, ES256",
-            floor=floor,
-            call=_bearer(_peer(JWTStatelessUserAuthentication, es256), es256[1]),
-        ),
-        Variant(
-            name="simplejwt stateless, HS256",
-            floor=floor,
-            call=_bearer(_peer(JWTStatelessUserAuthentication, hs256), hs256[1]),
-        ),
-        Variant(
-            name="simplejwt default, HS256",
-            floor=floor,
-            call=_bearer(_peer(JWTAuthentication, hs256), hs256[1]),
-        ),
+            name=way.name,
+            floor=None if way.name == ways.NOBODY else ways.NOBODY,
+            call=ways.bearer(way, user),
+        )
+        for way in ways.ways()
     ]
-
-
-def _simple(algorithm: str, signing: Any, verifying: Any, user: Any) -> Peer:
-    backend = TokenBackend(algorithm, signing, verifying)
-    # The prepared forms are cached properties; setting them skips a detour over PEM text.
-    backend.__dict__.update(prepared_signing_key=signing, prepared_verifying_key=verifying)
-    kind = type("PeerToken", (SimpleAccessToken,), {"token_backend": backend})
-    token = kind()
-    token["sub"] = str(user.pk)
-    return kind, str(token)
-
-
-def _peer(base: type[JWTAuthentication], token: Peer) -> type[JWTAuthentication]:
-    def validated(_self: JWTAuthentication, raw: bytes) -> SimpleAccessToken:
-        return token[0](raw)  # type: ignore[arg-type]
-
-    return type("Peer", (base,), {"get_validated_token": validated})
-
-
-def _bearer(authentication: type[BaseAuthentication], token: str) -> Call:
-    class View(APIView):
-        authentication_classes = (authentication,)
-        permission_classes = (AllowAny,)
-
-        def get(self, request: Request) -> Response:
-            return Response({"known": request.user.is_authenticated})
-
-    view, factory = View.as_view(), RequestFactory()
-
-    def call() -> Any:
-        return view(factory.get("/", headers={"Authorization": f"Bearer {token}"})).render()
-
-    return call
 
 
 def session_variants(user: Any) -> list[Variant]:

@@ -1,4 +1,4 @@
-"""`manage.py measure`: what authentication costs here, ours beside simplejwt's and Django's own."""
+"""`manage.py measure`: what authentication costs here, ours beside simplejwt's, knox's and Django's own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -15,22 +16,25 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection, connections
 
 LAB = "authdemo.lab.settings"
+PARTS = ("time", "http", "ended", "delay")
 
 
 class Command(BaseCommand):
     """Works on a database that it makes and removes; yours is not touched."""
 
-    help = "Measures what authentication costs: statements, and time added over the same view without."
+    help = "Measures what authentication costs, beside simplejwt, knox and Django; how soon an end is known."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """How long."""
+        """How long, and what."""
         parser.add_argument("--rounds", type=int, default=60, help="rounds of interleaved calls (default 60)")
+        parser.add_argument("--only", choices=PARTS, action="append", help="only this part; may be repeated")
 
-    def handle(self, *_args: Any, rounds: int, **_options: Any) -> None:
+    def handle(self, *_args: Any, rounds: int, only: list[str] | None, **_options: Any) -> None:
         """Start again with the peers installed, then measure."""
         if os.environ.get("DJANGO_SETTINGS_MODULE") != LAB:
             environment = {**os.environ, "DJANGO_SETTINGS_MODULE": LAB}
-            command = [sys.executable, "manage.py", "measure", "--rounds", str(rounds)]
+            parts = [f"--only={part}" for part in only or ()]
+            command = [sys.executable, "manage.py", "measure", "--rounds", str(rounds), *parts]
             # Our own interpreter and our own command; nothing of it comes from outside.
             sys.exit(subprocess.call(command, cwd=settings.BASE_DIR, env=environment))  # noqa: S603
         with tempfile.TemporaryDirectory() as directory:
@@ -39,20 +43,71 @@ class Command(BaseCommand):
                 connection.settings_dict["TEST"]["NAME"] = str(Path(directory) / "measure.sqlite3")
             connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
             try:
-                self._measure(rounds)
+                self._measure(rounds, only or PARTS, Path(directory))
             finally:
                 connections.close_all()
                 connection.creation.destroy_test_db(old, verbosity=0)
 
-    def _measure(self, rounds: int) -> None:
+    def _measure(self, rounds: int, parts: Any, directory: Path) -> None:
         from accounts import standing
-        from authdemo.lab import measure, variants
+        from authdemo.lab import measure
 
         user = get_user_model().objects.create_user("alice@example.com", "a password for measuring")
+        self.stdout.write(f"{measure.where()}\n")
         try:
-            self.stdout.write(f"{measure.where()}\n\nBearer token, DRF view\n")
-            self.stdout.write(measure.table(measure.measure(variants.token_variants(user), rounds=rounds)))
-            self.stdout.write("\nSession cookie, plain view\n")
-            self.stdout.write(measure.table(measure.measure(variants.session_variants(user), rounds=rounds)))
+            for part in parts:
+                getattr(self, f"_{part}")(user, rounds, directory)
         finally:
             standing.stop()
+
+    def _time(self, user: Any, rounds: int, directory: Path) -> None:
+        from authdemo.lab import instructions, measure, variants, ways
+
+        counted = None
+        if instructions.available():
+            counted = instructions.count(_environment(), directory=directory)
+        else:
+            self.stdout.write("No instructions are counted: there is no valgrind on the PATH.\n")
+        tokens = measure.measure(variants.token_variants(user), rounds=rounds)
+        self.stdout.write("\nToken, DRF view\n\n" + measure.table(tokens, instructions=counted))
+        by_name = {result.name: result for result in tokens}
+        peers = [result for result in tokens if result.name.startswith(("simplejwt", "knox"))]
+        self.stdout.write("\n" + measure.against(by_name[ways.BEFORE], peers))
+        self.stdout.write("\n" + measure.against(by_name[ways.FIRST], peers))
+        sessions = measure.measure(variants.session_variants(user), rounds=rounds)
+        self.stdout.write("\nSession cookie, plain view\n\n" + measure.table(sessions, instructions=counted))
+
+    def _http(self, user: Any, rounds: int, directory: Path) -> None:
+        from authdemo.lab import http, ways
+
+        found = ways.ways()
+        before = next(way for way in found if way.name == ways.BEFORE)
+        with http.serving(_environment(), directory=directory) as port:
+            results = http.throughput(port, found, user, rounds=max(3, rounds // 4))
+            rate = http.hit_rate(port, before, user)
+        self.stdout.write(f"\nOver HTTP, granian, {http.WORKERS} workers\n\n" + http.table(results))
+        self.stdout.write(f"\nTokens that the worker knew, of 50 tokens used 40 times each: {rate:.1%}.")
+
+    def _delay(self, user: Any, _rounds: int, directory: Path) -> None:
+        from authdemo.lab import delay
+
+        self.stdout.write("\nFrom an end to its refusal\n")
+        if connection.vendor != "sqlite" and not settings.REDIS_URL:
+            self.stdout.write("Without Redis, by reading the ledger alone; with REDIS_URL, by the feed.")
+        self.stdout.write(delay.told(delay.measure(user, _environment(), directory=directory)))
+
+    def _ended(self, _user: Any, _rounds: int, _directory: Path) -> None:
+        from authdemo.lab import ended
+
+        results = [ended.measure(minutes=minutes) for minutes in (1, 7)]
+        self.stdout.write("\nWhat a process knows of ended Logins\n\n" + ended.table(results))
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a process that works on the database that was made for this."""
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite":
+        url = f"sqlite:///{quote(name)}"
+    else:
+        url = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+    return {**os.environ, "DATABASE_URL": url}
