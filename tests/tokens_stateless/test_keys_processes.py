@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ SigningKey.objects.filter(state="standby").update(created_at="2026-01-01T00:00Z"
 call_command("signing_keys", "rotate")
 """
 
+# On PostgreSQL; on SQLite it is the next request.
+BOUND_SECONDS = 1.0
+
 
 class Caller:
     """A client of some processes that calls each in turn, and refreshes when it is told that it must."""
@@ -45,12 +49,16 @@ class Caller:
             at = self.origins[number % len(self.origins)]
             if refreshing and number % 5 == 0:
                 self._refresh(at)
-            status = self.visitor.bearer(self.pair["access"], at=at).status
-            if status == 401 and not refreshing:
+            status, until = self._call(at), time.monotonic() + BOUND_SECONDS
+            # Who has not heard of a revocation yet still signs with that key, for as long as the bound.
+            while status == 401 and not refreshing and time.monotonic() < until:
                 self._refresh(at)
-                status = self.visitor.bearer(self.pair["access"], at=at).status
+                status = self._call(at)
             if status != 200:
                 self.failures.append((at, status))
+
+    def _call(self, at: str) -> int:
+        return self.visitor.bearer(self.pair["access"], at=at).status
 
     def _refresh(self, at: str) -> None:
         self.pair = self._json("/api/token/refresh/", {"refresh": self.pair["refresh"]}, at=at)
@@ -122,8 +130,9 @@ def test_a_revoked_key_is_refused_by_every_process_and_nobody_else_is(
             return {visitor.bearer(leaked["access"], at=at).status for at in addresses * 4} == {401}
 
         if stores.postgres:
-            wait_until(refused, what="refused by every process", seconds=1)
+            everywhere = "refused by every process"
+            wait_until(lambda: all(refused() for _ in range(5)), what=everywhere, seconds=BOUND_SECONDS)
         assert [refused() for _ in range(5)] == [True] * 5
 
         wait_until(lambda: all(caller.signed_by for caller in callers), what="every client has refreshed")
-    assert not any(kid_of(leaked["access"]) in caller.signed_by for caller in callers)
+    assert kid_of(leaked["access"]) not in {kid_of(caller.pair["access"]) for caller in callers}
