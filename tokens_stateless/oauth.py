@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urljoin
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -121,6 +122,8 @@ def _subject(asked: dict[str, str]) -> str:
     return asked["subject_token"]
 
 
+# It needs no database, so nothing may ask one for a transaction.
+@transaction.non_atomic_requests
 @require_safe
 def metadata(request: HttpRequest) -> HttpResponse:
     """GET /.well-known/oauth-authorization-server: what third parties find here, and nothing else (RFC 8414).
