@@ -34,8 +34,8 @@ def make_client(page: Page) -> tuple[str, str]:
     for right in ("May introspect", "May revoke", "For pages"):
         page.get_by_label(right).check()
     page.locator("[name=_save]").click()
-    found = [code.inner_text() for code in page.locator("dd code").all()]
-    return found[0], found[1]
+    shown = page.locator("dd code")
+    return shown.nth(0).inner_text(), shown.nth(1).inner_text()
 
 
 def authorize(page: Page, client_id: str, secret: str) -> None:
