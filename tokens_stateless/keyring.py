@@ -58,6 +58,11 @@ def opened(row: SigningKey | None) -> PrivateKey | None:
     return keypairs.unseal(bytes(row.private), of=public)
 
 
+def is_revoked(kid: str) -> bool:
+    """Whether this key was revoked, or is gone altogether; one statement."""
+    return not SigningKey.objects.filter(pk=kid).exclude(state=KeyState.REVOKED).exists()
+
+
 def stand_in(rows: Collection[SigningKey]) -> SigningKey | None:
     """The key to sign with where the current one does not open: a previous one of ours that still verifies.
 

@@ -93,9 +93,15 @@ os.register_at_fork(after_in_child=forget)
 
 
 def signer() -> Signer:
-    """A key's id and its private part to sign with: the current one, where this process can open it."""
+    """A key's id and its private part to sign with: the current one, where this process can open it.
+
+    Costs one statement: the news that a key was revoked may still be on its way.
+    """
     standing.freshen()
     held = ring()
+    if held.signer and keyring.is_revoked(held.signer[0]):
+        forget()
+        held = ring()
     if held.signer is None or time.time() >= held.signs_until:
         return keyring.ensure()
     return held.signer
