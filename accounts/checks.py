@@ -67,6 +67,17 @@ def check_database(**_kwargs: Any) -> list[CheckMessage]:
     return [Error("The ledger lives in PostgreSQL or SQLite.", id="accounts.E004")]
 
 
+@register()
+def check_login_limit(**_kwargs: Any) -> list[CheckMessage]:
+    """accounts.E007: a limit of nothing would keep everybody out."""
+    chosen = conf.current()
+    if chosen.over_limit not in ("end_oldest", "refuse"):
+        return [Error('ACCOUNTS.over_limit is "end_oldest" or "refuse".', id="accounts.E007")]
+    if chosen.login_limit is not None and chosen.login_limit < 1:
+        return [Error("ACCOUNTS.login_limit is None, or 1 at least.", id="accounts.E007")]
+    return []
+
+
 def _backends() -> list[type[object]]:
     return [import_string(path) for path in settings.AUTHENTICATION_BACKENDS]
 

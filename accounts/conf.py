@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
+from typing import Literal
 
 from django.conf import settings
 
@@ -28,6 +29,8 @@ class Accounts:
     feed_key: str = "authdemo:feed"
     seen_interval: timedelta = timedelta(minutes=1)
     history_lifetime: timedelta = timedelta(days=90)
+    login_limit: int | None = None
+    over_limit: Literal["end_oldest", "refuse"] = "end_oldest"
     password_min_length: int = 15
     password_max_bytes: int = 4096
     link_lifetime: timedelta = timedelta(hours=1)

@@ -47,6 +47,21 @@ class TooManyAttempts(AuthError):
     default_detail = _("Too many attempts. Wait before you try again.")
 
 
+class TooManyLogins(AuthError):
+    """The credentials are good, and no further Login may live beside those that do; nothing was started.
+
+    Not a 401 or 403, which say that other credentials would help, nor a 429, which says that waiting would:
+    the person can end a Login and try the same again (RFC 9110 section 15.5.10).
+    """
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "too_many_logins"
+    default_detail = _(
+        "You are signed in in as many places as this site allows. Sign out in one of them, or choose a new "
+        "password by mail, which signs you out everywhere; then sign in again."
+    )
+
+
 class StandingUnknown(AuthError):
     """This process cannot know whether the Login still stands, so it refuses to vouch."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection, models, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from django.dispatch import Signal
 from django.utils import timezone
@@ -23,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import behind, conf, device, events, feed, flows
 from accounts.device import AddressField
-from accounts.errors import InvalidCredentials
+from accounts.errors import InvalidCredentials, TooManyLogins
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from accounts.models import AbstractUser
 
 BATCH = 500
+# "Last seen" is written up to a minute late, and the flows have a minute's patience.
+IDLE_GRACE = timedelta(minutes=2)
 
 # Sent with the id as `login`, once the row of a new Login was committed.
 started = Signal()
@@ -59,6 +62,10 @@ class LoginQuerySet(models.QuerySet["Login"]):
     def live(self) -> LoginQuerySet:
         """Logins that have not ended and whose life is not over."""
         return self.filter(ended_at__isnull=True, expires_at__gt=timezone.now())
+
+    def usable(self) -> LoginQuerySet:
+        """Live ones that have not lain idle for too long either: those with which a request might get in."""
+        return self.live().filter(seen_at__gte=timezone.now() - IDLE_GRACE - F("idle_timeout"))
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """End them instead; only `prune` takes rows away, once nothing can vouch for them any more."""
@@ -166,13 +173,15 @@ def start(
     """Write the Login of a person whose credentials have just been verified.
 
     One transaction, and the person's row first: a password changed, or an account disabled, since `user` was
-    read raises InvalidCredentials. Else a sign-in with the old password could commit after "end all".
+    read raises InvalidCredentials. Else a sign-in with the old password could commit after "end all". Whoever
+    has `login_limit` Logins already makes room, or is refused with TooManyLogins.
     """
     now = timezone.now()
     with transaction.atomic():
         people = get_user_model()._base_manager.filter(pk=user.pk, is_active=True, stamp=user.stamp)
         if not people.update(last_login=now):
             raise InvalidCredentials
+        _make_room(user, request=request)
         login = Login.objects.create(
             user_id=user.pk,
             user_uuid=user.public_id,
@@ -194,6 +203,23 @@ def start(
         )
         transaction.on_commit(partial(started.send_robust, sender=Login, login=login.pk), robust=True)
     return login
+
+
+def _make_room(user: AbstractUser, *, request: HttpRequest) -> None:
+    """Under the lock of the person's row, so that of two sign-ins at once the second counts the first."""
+    chosen = conf.current()
+    if chosen.login_limit is None:
+        return
+    mine = Login.objects.usable().filter(user_id=user.pk).order_by("seen_at", "started_at", "pk")
+    oldest_first = list(mine.values_list("pk", flat=True))
+    over = len(oldest_first) + 1 - chosen.login_limit
+    if over <= 0:
+        return
+    if chosen.over_limit == "refuse":
+        # A line of the log and no row: whoever calls rolls back what is written here.
+        events.note("authn_login_over_limit", request=request, user=user.public_id, live=len(oldest_first))
+        raise TooManyLogins
+    end(oldest_first[:over], reason=EndReason.OVER_LIMIT, request=request)
 
 
 def _pieces(ids: Iterable[uuid.UUID]) -> Iterator[list[uuid.UUID]]:

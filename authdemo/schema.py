@@ -23,11 +23,14 @@ ANSWERS: tuple[tuple[str, str, str, str | None], ...] = (
     ("401", "Unauthorized", "Credentials are missing, wrong or no longer good.", "WWW-Authenticate"),
     ("403", "Forbidden", "The credentials are good, and do not allow this.", None),
     ("404", "NotFound", "There is no such thing, or it is not yours.", None),
+    ("409", "Conflict", "The credentials are good, and too many logins live already.", None),
     ("413", "ContentTooLarge", "The body is too long.", None),
     ("415", "UnsupportedMediaType", "The body has a type that is not taken here.", None),
     ("429", "TooManyRequests", "Too many attempts.", "Retry-After"),
     ("503", "ServiceUnavailable", "Nobody can tell right now.", "Retry-After"),
 )
+# Which operations start a login, and can find too many of them.
+STARTING = ("token_issue", "session_start")
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
@@ -74,7 +77,8 @@ def document_problems(result: Schema, **_context: Any) -> Schema:
     for path, operation in _operations(result):
         kind = "OAuth" if path.startswith(OAUTH_PREFIXES) else ""
         for status, name, _when, _header in ANSWERS:
-            if status != "404" or "{" in path:
+            asked = {"404": "{" in path, "409": operation.get("operationId") in STARTING}
+            if asked.get(status, True):
                 operation["responses"].setdefault(status, {"$ref": f"#/components/responses/{kind}{name}"})
     return result
 

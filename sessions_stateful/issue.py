@@ -15,7 +15,7 @@ from django.db import transaction
 
 from accounts import carried, logins
 from accounts.carried import Carried
-from accounts.errors import InvalidCredentials
+from accounts.errors import InvalidCredentials, TooManyLogins
 from sessions_stateful import conf
 from sessions_stateful.store import SessionStore
 
@@ -69,7 +69,7 @@ def _start(request: HttpRequest, session: SessionStore, user: AbstractUser) -> N
         with transaction.atomic():
             login = logins.start(request, user, flow=FLOW, idle_timeout=idle, absolute_timeout=absolute)
             session.bind(login, user)
-    except InvalidCredentials:
+    except (InvalidCredentials, TooManyLogins):
         # login() has put this person everywhere already, and nobody has signed in.
         session.flush()
         request.user = AnonymousUser()

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth import views as auth_views
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, resolve_url
@@ -18,6 +19,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
+from accounts.errors import TooManyLogins
 from sessions_stateful import issue
 from sessions_stateful.errors import NextElsewhere
 from sessions_stateful.forms import SignInForm
@@ -57,8 +59,12 @@ class LoginView(auth_views.LoginView):
     authentication_form = SignInForm  # type: ignore[assignment]
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Sign in and go on."""
-        issue.sign_in(self.request, form.get_user(), remember=form.cleaned_data["remember"])
+        """Sign in and go on; the form again (409) for whoever is signed in in too many places."""
+        try:
+            issue.sign_in(self.request, form.get_user(), remember=form.cleaned_data["remember"])
+        except TooManyLogins as error:
+            form.add_error(None, ValidationError(error.detail, code=error.default_code))
+            return self.render_to_response(self.get_context_data(form=form), status=error.status_code)
         return HttpResponseRedirect(self.get_success_url())
 
     def form_invalid(self, form: Any) -> HttpResponse:

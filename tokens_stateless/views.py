@@ -94,11 +94,11 @@ class TokenView(Door):
         if by_cookie:
             cookie.guard(request)
         user = credentials.verify(request._request, **data.validated_data)
+        if by_cookie:
+            # First, so that it is not counted among the Logins that live.
+            cookie.replaced(request._request)
         pair = issue.sign_in(request._request, user)
-        if not by_cookie:
-            return Response(issue.answer(pair))
-        cookie.replaced(request._request)
-        return cookie.answer(pair)
+        return cookie.answer(pair) if by_cookie else Response(issue.answer(pair))
 
 
 @method_decorator(ensure_csrf_cookie, name="dispatch")
