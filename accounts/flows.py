@@ -24,6 +24,7 @@ class Flow:
     must make whatever carries them useless, and must not fail when there is nothing. `horizon` tells how long
     a copy of a Login that this flow hands out may vouch after it was made from the ledger. `clean` takes away
     what has expired and carries no live Login; it returns how many, and works in small batches.
+    `staff_limits` tells the longest idle and absolute timeouts that the Login of an operator may have.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Flow:
     end: Callable[[Sequence[UUID]], None]
     horizon: Callable[[], timedelta]
     clean: Callable[[], int] = int
+    staff_limits: Callable[[], tuple[timedelta, timedelta]] | None = None
 
 
 _flows: dict[str, Flow] = {}

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection, models, transaction
-from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models import F, Value
+from django.db.models.functions import Least, Now
 from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -174,13 +174,13 @@ def start(
 
     One transaction, and the person's row first: a password changed, or an account disabled, since `user` was
     read raises InvalidCredentials. Else a sign-in with the old password could commit after "end all". Whoever
-    has `login_limit` Logins already makes room, or is refused with TooManyLogins.
+    has `login_limit` Logins already makes room, or is refused with TooManyLogins; an operator's timeouts are
+    no longer than the flow's `staff_limits`.
     """
     now = timezone.now()
     with transaction.atomic():
-        people = get_user_model()._base_manager.filter(pk=user.pk, is_active=True, stamp=user.stamp)
-        if not people.update(last_login=now):
-            raise InvalidCredentials
+        if _lock(user, at=now):
+            idle_timeout, absolute_timeout = _as_staff(flow, idle_timeout, absolute_timeout)
         _make_room(user, request=request)
         login = Login.objects.create(
             user_id=user.pk,
@@ -205,6 +205,25 @@ def start(
     return login
 
 
+def _lock(user: AbstractUser, *, at: datetime) -> bool:
+    """Keep every other sign-in of this person waiting until the transaction ends; whether they are staff."""
+    people = get_user_model()._base_manager.filter(pk=user.pk, is_active=True, stamp=user.stamp)
+    if people.filter(is_staff=user.is_staff).update(last_login=at):
+        return user.is_staff
+    # Somebody has become an operator, or no longer is one, since the password was verified.
+    if people.update(last_login=at):
+        return True
+    raise InvalidCredentials
+
+
+def _as_staff(flow: str, idle: timedelta, absolute: timedelta) -> tuple[timedelta, timedelta]:
+    found = flows.get(flow)
+    if found is None or found.staff_limits is None:
+        return idle, absolute
+    most_idle, most = found.staff_limits()
+    return min(idle, most_idle), min(absolute, most)
+
+
 def _make_room(user: AbstractUser, *, request: HttpRequest) -> None:
     """Under the lock of the person's row, so that of two sign-ins at once the second counts the first."""
     chosen = conf.current()
@@ -220,6 +239,23 @@ def _make_room(user: AbstractUser, *, request: HttpRequest) -> None:
         events.note("authn_login_over_limit", request=request, user=user.public_id, live=len(oldest_first))
         raise TooManyLogins
     end(oldest_first[:over], reason=EndReason.OVER_LIMIT, request=request)
+
+
+def shorten_for_staff(users: Iterable[AbstractUser]) -> None:
+    """Bring the Logins of people who have just become operators within the flows' limits for these.
+
+    Called with their rows locked. A Login that lay idle, or has lived, for longer than that is over.
+    """
+    theirs = Login.objects.filter(user_id__in=[user.pk for user in users], ended_at__isnull=True)
+    # All first, in the order in which an end locks them.
+    ids = list(theirs.order_by("pk").select_for_update().values_list("pk", flat=True))
+    for flow in flows.registered():
+        if flow.staff_limits is not None:
+            idle, absolute = flow.staff_limits()
+            Login.objects.filter(pk__in=ids, flow=flow.name).update(
+                idle_timeout=Least(F("idle_timeout"), Value(idle, output_field=models.DurationField())),
+                expires_at=Least(F("expires_at"), F("started_at") + absolute),
+            )
 
 
 def _pieces(ids: Iterable[uuid.UUID]) -> Iterator[list[uuid.UUID]]:

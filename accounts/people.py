@@ -95,6 +95,8 @@ def settle(changes: Sequence[Change], *, keep: UUID | None = None) -> None:
         logins.end_all_of(renewed, reason=EndReason.PASSWORD_CHANGED, keep=keep)
         for user in renewed:
             notices.password_changed(user)
+    if promoted := [one.user for one in changes if one.after["is_staff"] and not one.before["is_staff"]]:
+        logins.shorten_for_staff(promoted)
     for one in changes:
         if one.before["email"] != one.after["email"]:
             notices.address_changed(one.before["email"], one.after["email"])

@@ -20,7 +20,7 @@ class SessionsStatefulConfig(AppConfig):
         from django.contrib.auth.signals import user_logged_in, user_logged_out
 
         from accounts import flows
-        from sessions_stateful import checks, durable, end, issue  # noqa: F401 - checks register themselves
+        from sessions_stateful import checks, conf, durable, end, issue  # noqa: F401 - checks register themselves
 
         # The database is the ledger's neighbour: a session read from it is no copy, and vouches for no time.
         flow = flows.Flow(
@@ -29,6 +29,7 @@ class SessionsStatefulConfig(AppConfig):
             end=end.kill,
             horizon=timedelta,
             clean=durable.delete_expired,
+            staff_limits=lambda: (conf.current().staff_idle_timeout, conf.current().staff_absolute_timeout),
         )
         flows.register(flow)
         user_logged_in.connect(issue.start_login, dispatch_uid="sessions_stateful.start_login")

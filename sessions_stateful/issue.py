@@ -64,7 +64,7 @@ def _start(request: HttpRequest, session: SessionStore, user: AbstractUser) -> N
         # Django has seen no change of person in what the session says, but its key must go all the same.
         session.replace()
     session.remember = bool(session.wish) and not user.is_staff
-    idle, absolute = timeouts(user, remember=session.remember)
+    idle, absolute = timeouts(remember=session.remember)
     try:
         with transaction.atomic():
             login = logins.start(request, user, flow=FLOW, idle_timeout=idle, absolute_timeout=absolute)
@@ -76,11 +76,9 @@ def _start(request: HttpRequest, session: SessionStore, user: AbstractUser) -> N
         raise
 
 
-def timeouts(user: AbstractUser, *, remember: bool) -> tuple[timedelta, timedelta]:
-    """How long a person's session may lie idle, and how long it may live at all."""
+def timeouts(*, remember: bool) -> tuple[timedelta, timedelta]:
+    """How long a session may lie idle, and how long it may live at all; the ledger shortens an operator's."""
     chosen = conf.current()
-    if user.is_staff:
-        return chosen.staff_idle_timeout, chosen.staff_absolute_timeout
     if remember:
         return chosen.remember_idle_timeout, chosen.remember_absolute_timeout
     return chosen.idle_timeout, chosen.absolute_timeout

@@ -24,6 +24,7 @@ class TokensStatelessConfig(AppConfig):
             end=end.kill,
             horizon=lambda: conf.current().horizon,
             clean=keyring.clean,
+            staff_limits=lambda: (conf.current().staff_idle_timeout, conf.current().staff_absolute_timeout),
         )
         flows.register(flow)
         standing.on_topic(keyring.TOPIC, keys.forget)

@@ -23,6 +23,8 @@ class Tokens:
     leeway: timedelta = timedelta(seconds=30)
     idle_timeout: timedelta = timedelta(days=14)
     absolute_timeout: timedelta = timedelta(days=30)
+    staff_idle_timeout: timedelta = timedelta(hours=1)
+    staff_absolute_timeout: timedelta = timedelta(hours=12)
     rotation_window: timedelta = timedelta(seconds=10)
     max_token_bytes: int = 4096
     remembered_tokens: int = 4096
