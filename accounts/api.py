@@ -13,11 +13,12 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import carried, logins
+from accounts import carried, logins, recent
 from accounts.logins import EndReason, Login, LoginQuerySet
 from accounts.serializers import (
     EndedSerializer,
@@ -138,9 +139,11 @@ def end_own(request: Any, user: Any, login: Login) -> None:
 class EndOthersView(APIView):
     """POST /api/logins/end-others/"""
 
+    permission_classes = (IsAuthenticated, recent.IsRecent)
+
     @extend_schema(operation_id="logins_end_others", request=None, responses=EndedSerializer, tags=["logins"])
     def post(self, request: Request) -> Response:
-        """End all my logins but the one that carries this request."""
+        """End all my logins but the one that carries this request, if my password was given lately."""
         count = logins.end_all(
             request.user,  # type: ignore[arg-type]
             reason=EndReason.REVOKED_BY_OWNER,

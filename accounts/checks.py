@@ -78,6 +78,14 @@ def check_login_limit(**_kwargs: Any) -> list[CheckMessage]:
     return []
 
 
+@register()
+def check_recent_lifetime(**_kwargs: Any) -> list[CheckMessage]:
+    """accounts.E008: whoever has just given their password would be asked for it again, for ever."""
+    if conf.current().recent_lifetime.total_seconds() >= 60:
+        return []
+    return [Error("ACCOUNTS.recent_lifetime is a minute at least.", id="accounts.E008")]
+
+
 def _backends() -> list[type[object]]:
     return [import_string(path) for path in settings.AUTHENTICATION_BACKENDS]
 

@@ -31,6 +31,7 @@ class Accounts:
     history_lifetime: timedelta = timedelta(days=90)
     login_limit: int | None = None
     over_limit: Literal["end_oldest", "refuse"] = "end_oldest"
+    recent_lifetime: timedelta = timedelta(minutes=15)
     password_min_length: int = 15
     password_max_bytes: int = 4096
     link_lifetime: timedelta = timedelta(hours=1)

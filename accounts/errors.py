@@ -13,7 +13,12 @@ from rest_framework import status
 from rest_framework.exceptions import APIException
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from django_stubs_ext import StrOrPromise
+
+
+CHALLENGE = 'Bearer realm="api"'
 
 
 class AuthError(APIException):
@@ -60,6 +65,24 @@ class TooManyLogins(AuthError):
         "You are signed in in as many places as this site allows. Sign out in one of them, or choose a new "
         "password by mail, which signs you out everywhere; then sign in again."
     )
+
+
+class AuthenticationTooOld(AuthError):
+    """The person is who they say, and must give their password again before this may be done (RFC 9470).
+
+    `within` is how old that may be at most. `challenge` names the scheme, as what authenticated the request
+    has it.
+    """
+
+    default_code = "insufficient_user_authentication"
+    default_detail = _("Enter your password again: for this, the last time is too long ago.")
+
+    def __init__(self, within: timedelta, *, challenge: str | None = None) -> None:
+        super().__init__()
+        self.auth_header = (
+            f'{challenge or CHALLENGE}, error="{self.default_code}", '
+            f'error_description="The password must be given again", max_age="{int(within.total_seconds())}"'
+        )
 
 
 class StandingUnknown(AuthError):

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib.auth import password_validation
 from django.utils.translation import gettext_lazy as _
 
-from accounts import credentials, people
+from accounts import credentials, people, recent
 from accounts.errors import InvalidCredentials
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class ChangePasswordForm(NewPasswordForm):
         """The password that the person has now; raises TooManyAttempts through the form."""
         old: str = self.cleaned_data["old_password"]
         try:
-            credentials.verify(self.request, email=self.user.email, password=old)  # type: ignore[union-attr]
+            recent.verify(self.request, self.user, password=old)
         except InvalidCredentials:
             raise forms.ValidationError(
                 _("This is not your current password."), code="password_incorrect"

@@ -21,7 +21,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import api, carried, conf, credentials, device, links, logins, mail, people, throttle
+from accounts import api, carried, conf, credentials, device, links, logins, mail, people, recent, throttle
 from accounts.forms import AddressForm, ChangePasswordForm, NewPasswordForm
 from accounts.logins import EndReason
 
@@ -228,9 +228,9 @@ def login_end(request: HttpRequest, sid: UUID) -> HttpResponse:
 
 @require_POST
 @transaction.non_atomic_requests
-@login_required
+@recent.required(back="logins")
 def logins_end_others(request: HttpRequest) -> HttpResponse:
-    """End all your Logins but this one."""
+    """End all your Logins but this one, if you gave your password lately."""
     user: Any = request.user
     count = logins.end_all(
         user,

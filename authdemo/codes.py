@@ -24,6 +24,7 @@ CODES = {
     "content_too_large": "The body is longer than this service reads.",
     "csrf_failed": "Nothing proves that the request came from this site.",
     "error": "The service failed; the request may be tried again later.",
+    "insufficient_user_authentication": "Give the password again first: what is here is too old for this.",
     "invalid": "Fields are missing or wrong; `errors` says which and why.",
     "invalid_client": "The client is unknown or switched off, or its secret is wrong; or nobody asks at all.",
     "invalid_credentials": "No active account has this address and password.",

@@ -1,4 +1,4 @@
-"""The sign-in form."""
+"""The sign-in form, and the one that asks for the password again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import credentials
+from accounts import credentials, recent
 from accounts.errors import InvalidCredentials
 from accounts.forms import password_field
 
@@ -50,3 +50,27 @@ class SignInForm(forms.Form):
     def get_user(self) -> AbstractUser | None:
         """The person who has signed in, once the form is valid."""
         return self.user
+
+
+class AgainForm(forms.Form):
+    """Asks whoever is signed in for their password; `is_valid` raises TooManyAttempts."""
+
+    password = password_field(_("Password"), autocomplete="current-password")
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+        self.fields["password"].widget.attrs["autofocus"] = True
+        self.verified: AbstractUser | None = None
+
+    @sensitive_variables()
+    def clean_password(self) -> str:
+        """The password that the person has now."""
+        password: str = self.cleaned_data["password"]
+        try:
+            self.verified = recent.verify(self.request, self.request.user, password=password)
+        except InvalidCredentials:
+            raise forms.ValidationError(
+                _("This is not your current password."), code="password_incorrect"
+            ) from None
+        return password

@@ -8,6 +8,7 @@ from sessions_stateful import api, views
 
 urlpatterns = [
     path("login/", views.LoginView.as_view(), name="login"),
+    path("login/again/", views.AgainView.as_view(), name="login-again"),
     path("logout/", views.logout, name="logout"),
     path("api/session/", api.SessionView.as_view(), name="api-session"),
 ]

@@ -123,6 +123,10 @@ DOORS = {
     "change the password": Door(
         path="/password/change/", who=with_cookie, fields={"old_password": PASSWORD, **TWICE}
     ),
+    "the password again": Door(path="/login/again/", who=with_cookie, fields={"password": PASSWORD}),
+    "the password again, for a token": Door(
+        path="/api/token/again/", who=with_token, fields={"password": PASSWORD}, content=JSON
+    ),
     "session": Door(path="/api/session/", fields=CREDENTIALS, content=JSON),
     "token": Door(path="/api/token/", fields=CREDENTIALS, content=JSON),
     "refresh": Door(path="/api/token/refresh/", fields={"refresh": "x"}, content=JSON),

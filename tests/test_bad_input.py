@@ -15,7 +15,15 @@ from tests.doors import BARE, DOORS, FORM, JSON, Door, complaint, everything, fo
 
 each_door = pytest.mark.parametrize("name", [*DOORS])
 BY_LINK = ("sign up, by the link", "reset, by the link", "change the password")
-WITHOUT_COOKIE = ("token", "refresh", "verify", "revoke", "introspect", "exchange")
+WITHOUT_COOKIE = (
+    "token",
+    "refresh",
+    "verify",
+    "revoke",
+    "introspect",
+    "exchange",
+    "the password again, for a token",
+)
 HUGE = b"x" * 10_000_000
 
 

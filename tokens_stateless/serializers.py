@@ -6,9 +6,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.serializers import CredentialsSerializer
+from accounts.serializers import CredentialsSerializer, TextField
 
 __all__ = [
+    "AccessSerializer",
+    "AgainSerializer",
     "CalledTokenSerializer",
     "CookieSerializer",
     "ExchangeSerializer",
@@ -36,6 +38,20 @@ class PairSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(required=False, help_text="Left out where the cookie carries it.")
+    token_type = serializers.CharField(read_only=True)
+    expires_in = serializers.IntegerField(read_only=True, help_text="Seconds that the access token lives.")
+
+
+class AgainSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """The password of whoever the access token speaks for."""
+
+    password = TextField(write_only=True, max_length=4096, style={"input_type": "password"})
+
+
+class AccessSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """An access token; the refresh token stays what it is."""
+
+    access = serializers.CharField(read_only=True)
     token_type = serializers.CharField(read_only=True)
     expires_in = serializers.IntegerField(read_only=True, help_text="Seconds that the access token lives.")
 

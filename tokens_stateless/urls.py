@@ -10,6 +10,7 @@ urlpatterns = [
     path("api/token/", views.TokenView.as_view(), name="api-token"),
     path("api/token/cookie/", views.CookieView.as_view(), name="api-token-cookie"),
     path("api/token/refresh/", views.RefreshView.as_view(), name="api-token-refresh"),
+    path("api/token/again/", views.AgainView.as_view(), name="api-token-again"),
     path("api/token/verify/", views.VerifyView.as_view(), name="api-token-verify"),
     path("api/token/revoke/", views.RevokeView.as_view(), name="api-token-revoke"),
     path("api/token/introspect/", oauth.IntrospectView.as_view(), name="api-token-introspect"),

@@ -15,16 +15,20 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_safe
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.parsers import BaseParser
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import credentials
+from accounts import carried, credentials, recent
 from accounts.parsers import StrictFormParser, StrictJSONParser
 from tokens_stateless import authenticate, clients, conf, cookie, end, issue, refresh
+from tokens_stateless.authenticate import TokenAuthentication
 from tokens_stateless.serializers import (
+    AccessSerializer,
+    AgainSerializer,
     CalledTokenSerializer,
     CookieSerializer,
     PairSerializer,
@@ -66,9 +70,9 @@ SET_COOKIE = OpenApiParameter(
 class Door(APIView):
     """An endpoint that takes a credential in its body, or the refresh cookie, and no other."""
 
-    authentication_classes = ()
+    authentication_classes: tuple[type[BaseAuthentication], ...] = ()
     parser_classes: tuple[type[BaseParser], ...] = (StrictJSONParser,)
-    permission_classes = (AllowAny,)
+    permission_classes: tuple[type[BasePermission], ...] = (AllowAny,)
 
     def get_authenticate_header(self, request: Request) -> str:
         """The challenge of a refused door."""
@@ -137,6 +141,30 @@ class RefreshView(Door):
         data = RefreshSerializer(data=request.data)
         data.is_valid(raise_exception=True)
         return Response(issue.answer(refresh.rotate(request._request, data.validated_data["refresh"])))
+
+
+class AgainView(Door):
+    """POST /api/token/again/"""
+
+    authentication_classes = (TokenAuthentication,)
+    permission_classes = (IsAuthenticated,)
+
+    @extend_schema(
+        operation_id="token_again",
+        request=AgainSerializer,
+        responses={200: AccessSerializer},
+        tags=["token"],
+    )
+    def post(self, request: Request) -> Response:
+        """Give the password again: an access token of the same login with a new `auth_time`.
+
+        For what answers `insufficient_user_authentication`. A refresh goes back to the first one.
+        """
+        data = AgainSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        plain = request._request
+        user = recent.verify(plain, request.user, password=data.validated_data["password"])
+        return Response(issue.answer_of(issue.step_up(plain, user, login=carried.login_id(plain))))
 
 
 class VerifyView(Door):

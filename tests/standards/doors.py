@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core import mail as outbox
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from accounts import mail
 from accounts.models import User
 from accounts.testing import PASSWORD, alice
+from tokens_stateless import issue
 
 ALICE, OLGA = "alice@example.com", "olga@example.com"
 NEW = "whatever comes to her mind"
@@ -53,13 +54,26 @@ def at_the_change(email: str, password: str, **extra: Any) -> Any:
     return signed_in(email).post("/password/change/", typed, **extra)
 
 
+def at_the_step_up(email: str, password: str, **extra: Any) -> Any:
+    return signed_in(email).post("/login/again/", {"password": password}, **extra)
+
+
+def at_the_token_step_up(email: str, password: str, **extra: Any) -> Any:
+    return program(email).post("/api/token/again/", {"password": password}, **JSON, **extra)
+
+
 SIGN_IN_DOORS: dict[str, Callable[..., Any]] = {
     "/login/": at_the_page,
     "/admin/login/": at_the_admin,
     "/api/session/": at_the_session_api,
     "/api/token/": at_the_token_api,
 }
-DOORS = {**SIGN_IN_DOORS, "/password/change/": at_the_change}
+DOORS = {
+    **SIGN_IN_DOORS,
+    "/password/change/": at_the_change,
+    "/login/again/": at_the_step_up,
+    "/api/token/again/": at_the_token_step_up,
+}
 # Django's admin shows its form again with 200; our own pages and the API say what has happened.
 REFUSED = {
     "/login/": 400,
@@ -67,6 +81,8 @@ REFUSED = {
     "/api/session/": 401,
     "/api/token/": 401,
     "/password/change/": 400,
+    "/login/again/": 400,
+    "/api/token/again/": 401,
 }
 
 
@@ -90,6 +106,12 @@ def signed_in(email: str) -> Client:
     browser = Client()
     browser.force_login(User.objects.get(email=email))
     return browser
+
+
+def program(email: str) -> Client:
+    """As `signed_in`, a program that holds a token."""
+    pair = issue.sign_in(RequestFactory().post("/api/token/"), User.objects.get(email=email))
+    return Client(headers={"Authorization": f"Bearer {pair.access}"})
 
 
 def bearer(email: str, password: str = PASSWORD) -> dict[str, str]:

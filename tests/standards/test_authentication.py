@@ -42,6 +42,7 @@ from tests.standards.doors import (
     knock,
     link,
     opened,
+    program,
     refused,
     signed_in,
 )
@@ -392,7 +393,9 @@ def test_every_door_tells_what_happened_at_it(door: str, noted: Noted) -> None:
         knock(door, OTHER_PASSWORD)
         knock(door, OTHER_PASSWORD)
 
-    assert succeeded == ("authn_password_change" if "change" in door else "authn_login_success")
+    others = {"/password/change/": "authn_password_change"}
+    others |= dict.fromkeys(("/login/again/", "/api/token/again/"), "authn_step_up")
+    assert succeeded == others.get(door, "authn_login_success")
     names = [event["name"] for event in noted.events]
     failures = [name for name in names if name.startswith("authn_login_fail")]
     assert failures == ["authn_login_fail", "authn_login_fail_max"]
@@ -434,7 +437,7 @@ def test_only_the_listed_doors_look_at_a_password(work: list[int]) -> None:
         ACCOUNTS=replace(TWELVE, free_failures=10**6, address_free_failures=10**6, hard_stop_failures=10**6)
     ):
         for path in addresses(get_resolver()):
-            for browser in (Client(), signed_in(OLGA)):
+            for browser in (Client(), signed_in(OLGA), program(OLGA)):
                 work.clear()
                 asked.clear()
                 browser.get(path, headers=basic)

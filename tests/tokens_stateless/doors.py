@@ -34,6 +34,12 @@ def logins(access: str) -> Any:
     return Client().get("/api/logins/", headers={"Authorization": f"Bearer {access}"})
 
 
+def again(access: str, password: str = PASSWORD, **extra: Any) -> Any:
+    """POST /api/token/again/"""
+    bearer = {"Authorization": f"Bearer {access}", **extra.pop("headers", {})}
+    return post("/api/token/again/", {"password": password}, headers=bearer, **extra)
+
+
 def verify(token: str) -> Any:
     """POST /api/token/verify/"""
     return post("/api/token/verify/", {"token": token})

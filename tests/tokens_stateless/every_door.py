@@ -33,6 +33,7 @@ def every_door(caller: Party) -> dict[str, Door]:
     return {
         "a view of either flow": Door(send=doors.me),
         "a view": Door(send=doors.logins),
+        "the password again": Door(send=doors.again),
         "verify": Door(send=doors.verify),
         "refresh": REFRESH,
         "refresh, by cookie": Door(send=partial(doors.by_cookie, "/api/token/refresh/"), takes="refresh"),
