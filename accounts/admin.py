@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import carried, links, logins, mail, people
+from accounts import carried, links, logins, mail, people, recent
 from accounts.filters import AgeFilter, FlowFilter, StateFilter
 from accounts.logins import EndReason
 from accounts.models import Event, Login, User
@@ -27,6 +27,18 @@ class StrictAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Django's, for lists that tell only what they show; `uuid_fields` are found by the whole of an id."""
 
     uuid_fields: tuple[str, ...] = ()
+
+    def dangerous(self, request: HttpRequest, obj: Any = None) -> frozenset[str] | None:
+        """The fields that an operator changes only with a password entered lately; None for all of them."""
+        return frozenset()
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm[Any]]:
+        """Django's, which asks for the password again before such a change (`accounts.recent`)."""
+        form = super().get_form(request, obj, change, **kwargs)
+        held = {"request": request, "dangerous": self.dangerous(request, obj)}
+        return type(form.__name__, (recent.RecentForm, form), held)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """What the filters beside the list ask for; others could feel their way along a hidden field."""
@@ -148,10 +160,15 @@ class LoginAdmin(ReadOnlyAdmin):
         self._say(request, count)
 
     @admin.action(description=_("End all logins of these people"), permissions=["end"])
-    def end_all_of_these_people(self, request: HttpRequest, queryset: models.QuerySet[Login]) -> None:
+    def end_all_of_these_people(
+        self, request: HttpRequest, queryset: models.QuerySet[Login]
+    ) -> HttpResponse | None:
         """End every Login of whoever has a selected one; the Login you work with is spared."""
+        if answer := recent.ask(request, back=request.get_full_path()):
+            return answer
         theirs = get_user_model()._default_manager.filter(pk__in=queryset.values("user_id"))
         self._say(request, end_people(self, request, theirs))
+        return None
 
     def _say(self, request: HttpRequest, count: int) -> None:
         text = ngettext("%(count)d login was ended.", "%(count)d logins were ended.", count)
@@ -213,6 +230,10 @@ class UserAdmin(StrictAdmin):
     )
     actions = ("end_all_logins", "send_reset_link")
 
+    def dangerous(self, request: HttpRequest, obj: User | None = None) -> frozenset[str]:
+        """Rights; and an address that somebody has, because a link for a new password goes to it."""
+        return frozenset({*RIGHTS, "email"} if obj else RIGHTS)
+
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Rights are given by whoever has them all, and nobody disables themselves."""
         rights = () if request.user.is_superuser else RIGHTS
@@ -234,11 +255,14 @@ class UserAdmin(StrictAdmin):
         return request.user.has_perm("accounts.end_login")
 
     @admin.action(description=_("End all logins of selected people"), permissions=["end"])
-    def end_all_logins(self, request: HttpRequest, queryset: models.QuerySet[User]) -> None:
+    def end_all_logins(self, request: HttpRequest, queryset: models.QuerySet[User]) -> HttpResponse | None:
         """End every Login of the selected people; the Login you work with is spared."""
+        if answer := recent.ask(request, back=request.get_full_path()):
+            return answer
         count = end_people(self, request, queryset)
         text = ngettext("%(count)d login was ended.", "%(count)d logins were ended.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
+        return None
 
     @admin.action(description=_("Send a link for a new password"), permissions=["change"])
     def send_reset_link(self, request: HttpRequest, queryset: models.QuerySet[User]) -> None:

@@ -14,7 +14,11 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(StrictAdmin, DjangoGroupAdmin):
-    """Django's; only whoever has all rights may give them."""
+    """Django's; only whoever has all rights may give them, with a password entered lately."""
+
+    def dangerous(self, request: HttpRequest, obj: Group | None = None) -> frozenset[str]:
+        """What its members may do."""
+        return frozenset({"permissions"})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Superusers."""

@@ -13,7 +13,7 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import formats, timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -22,6 +22,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
+from accounts import recent
 from accounts.admin import ReadOnlyAdmin, StrictAdmin
 from tokens_stateless import clients, keyring
 from tokens_stateless.models import Client, KeyState, SigningKey
@@ -107,6 +108,8 @@ class SigningKeyAdmin(ReadOnlyAdmin):
         """POST rotate/: the standby key signs from now on."""
         if not self.has_rotate_permission(request):
             raise PermissionDenied
+        if answer := recent.ask(request, back=reverse(LIST)):
+            return answer
         try:
             signing = keyring.rotate(by=request.user, request=request)  # type: ignore[arg-type]
         except keyring.StandbyTooYoung as error:
@@ -132,6 +135,8 @@ class SigningKeyAdmin(ReadOnlyAdmin):
         if not chosen:
             self.message_user(request, _("What you have chosen is revoked already."), messages.WARNING)
             return None
+        if answer := recent.ask(request, back=request.get_full_path()):
+            return answer
         if "confirmed" not in request.POST:
             return self._confirmation(request, list(chosen.values()))
         revoked = keyring.revoke(chosen, by=request.user, request=request)  # type: ignore[arg-type]
@@ -165,6 +170,9 @@ class ClientAdmin(StrictAdmin):
     fields = ("name", "id", "audiences", "scopes", *clients.RIGHTS, "is_active", "created_at", "secret_at")
     formfield_overrides = {models.TextField: {"widget": forms.Textarea(attrs={"rows": 3, "cols": 60})}}
     actions = ("renew_selected", "switch_off_selected")
+
+    def dangerous(self, request: HttpRequest, obj: Client | None = None) -> None:
+        """All there is: a new one is given a secret, and the rest says what a secret opens."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
         """Nobody: what was done in a client's name must stay its own. Switch it off."""
@@ -209,6 +217,8 @@ class ClientAdmin(StrictAdmin):
     @sensitive_variables()
     def renew_selected(self, request: HttpRequest, queryset: models.QuerySet[Client]) -> HttpResponse:
         """Ask whether it is meant, then show each its new secret; the old one is wrong from now on."""
+        if answer := recent.ask(request, back=request.get_full_path()):
+            return answer
         chosen = list(queryset)
         if "confirmed" not in request.POST:
             return self._page(request, "renew_secrets", title=_("Give a new secret"), chosen=chosen)
