@@ -62,7 +62,7 @@ class TooManyLogins(AuthError):
     status_code = status.HTTP_409_CONFLICT
     default_code = "too_many_logins"
     default_detail = _(
-        "You are signed in in as many places as this site allows. Sign out in one of them, or choose a new "
+        "You are signed in at as many places as this site allows. Sign out at one of them, or choose a new "
         "password by mail, which signs you out everywhere; then sign in again."
     )
 

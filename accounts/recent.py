@@ -77,9 +77,9 @@ def ask(
 
 
 def address(then: str | None = None, *, undone: bool = False) -> str:
-    """The page that asks for the password, which then leads to `then`."""
+    """The page that asks for the password, which then leads to `then`; else it says to go back."""
     query = {**({"next": then} if then else {}), **({UNDONE: "1"} if undone else {})}
-    return f"{reverse('login-again')}?{urlencode(query)}"
+    return f"{reverse('login-again')}{'?' if query else ''}{urlencode(query)}"
 
 
 @overload
@@ -164,8 +164,11 @@ class RecentForm(ModelForm):  # type: ignore[type-arg]
         data = super().clean()
         changed = set(self.changed_data)
         if (changed if self.dangerous is None else changed & self.dangerous) and not is_recent(self.request):
-            asks = _('<a href="{}" target="_blank">Enter your password again</a>, then save here once more.')
-            link = format_html(asks, address(undone=True))
+            asks = _(
+                "Not saved yet: this needs a password that was entered lately. "
+                '<a href="{}" target="_blank">Enter it in a new tab</a>, then save here once more.'
+            )
+            link = format_html(asks, address())
             raise ValidationError(link, code=AuthenticationTooOld.default_code)
         return data
 

@@ -43,7 +43,7 @@ CODES = {
     "token_not_valid": "The token is forged, expired, spent, or its Login has ended.",
     "token_stale": "The person has changed since the token was issued; refresh it.",
     "too_many_attempts": "Too many attempts to sign in; see Retry-After.",
-    "too_many_logins": "The password was right, and you are signed in in as many places as is allowed.",
+    "too_many_logins": "The password was right, and you are signed in at as many places as is allowed.",
     "unauthorized_client": "The client is known, and may not do this.",
     "unavailable": "The service cannot answer right now.",
     "unsupported_grant_type": "The only grant here is token exchange.",

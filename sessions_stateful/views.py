@@ -104,7 +104,7 @@ class AgainView(FormView):  # type: ignore[type-arg]
         """Step up, and go on."""
         assert form.verified is not None  # noqa: S101 - a valid form has verified somebody
         issue.step_up(self.request, form.verified)
-        if self._undone():
+        if self._undone() or not self._then():
             messages.success(self.request, _("Thank you. Now do once more what you were about to do."))
         return HttpResponseRedirect(self._then() or resolve_url(settings.LOGIN_REDIRECT_URL))
 

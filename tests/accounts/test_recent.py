@@ -25,9 +25,9 @@ from rest_framework.views import APIView
 
 from accounts import carried, checks, conf, recent
 from accounts.carried import Carried
-from accounts.errors import AuthenticationTooOld
+from accounts.errors import AuthenticationTooOld, InvalidCredentials
 from accounts.logins import Login
-from accounts.testing import PASSWORD, alice
+from accounts.testing import PASSWORD, alice, bob
 from authdemo.urls import handler400, handler403, handler404, handler500
 from tests.accounts.aged import three_minutes_on
 from tests.accounts.rows import a_request
@@ -274,6 +274,14 @@ def test_what_is_no_session_is_not_sent_to_a_page() -> None:
     with pytest.raises(AuthenticationTooOld) as refused:
         recent.ask(request)
     assert 'max_age="900"' in str(refused.value.auth_header)
+
+
+def test_whose_address_has_changed_hands_is_not_let_on_by_the_new_owners_password() -> None:
+    stale, owner = alice(), bob()
+    stale.email = owner.email
+
+    with pytest.raises(InvalidCredentials):
+        recent.verify(a_request(), stale, password=PASSWORD)
 
 
 @pytest.mark.parametrize("where", ["/logins/end-others/", "/api/logins/end-others/"])

@@ -20,7 +20,9 @@ FOR_ALL = [
     "/password/reset/", "/password/reset/sent/", "/password/reset/x/y/", "/login/?next=//evil.example",
     "/admin/login/",
 ]  # fmt: skip
-FOR_PEOPLE = ["/", "/logins/", "/logins/?page=9", "/password/change/", "/token/", "/nowhere/"]
+FOR_PEOPLE = [
+    "/", "/logins/", "/logins/?page=9", "/password/change/", "/login/again/", "/token/", "/nowhere/",
+]  # fmt: skip
 FOR_OPERATORS = [
     "/admin/", "/admin/accounts/", "/admin/accounts/login/", "/admin/accounts/login/?state=live&q=alice",
     "/admin/accounts/user/", "/admin/accounts/user/add/", "/admin/accounts/event/", "/admin/auth/group/",

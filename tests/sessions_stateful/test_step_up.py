@@ -185,6 +185,16 @@ def hidden(page: Any) -> dict[str, str]:
     return found
 
 
+def test_who_comes_from_another_tab_is_told_to_go_back_there() -> None:
+    browser = signed_in()
+
+    page = browser.get(AGAIN).content.decode()
+    then = browser.post(AGAIN, {"password": PASSWORD}, follow=True).content.decode()
+
+    assert ("then go back to where you were" in page, "has not been done" in page) == (True, False)
+    assert "Now do once more" in then
+
+
 def test_who_was_not_interrupted_is_told_nothing() -> None:
     browser = signed_in()
 
