@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 
+def _nothing(_logins: Sequence[UUID]) -> None:
+    pass
+
+
 @dataclass(frozen=True, kw_only=True)
 class Flow:
     """One way to carry a Login.
@@ -23,7 +27,8 @@ class Flow:
     `end` is called with Login ids inside the transaction that ends them, after the Login rows were locked; it
     must make whatever carries them useless, and must not fail when there is nothing. `horizon` tells how long
     a copy of a Login that this flow hands out may vouch after it was made from the ledger. `clean` takes away
-    what has expired and carries no live Login; it returns how many, and works in small batches.
+    what has expired and carries no live Login; it returns how many, and works in small batches. `seen` is
+    called behind the requests, after their Logins were written as seen, at most once a minute for each.
     `staff_limits` tells the longest idle and absolute timeouts that the Login of an operator may have.
     """
 
@@ -33,6 +38,7 @@ class Flow:
     horizon: Callable[[], timedelta]
     clean: Callable[[], int] = int
     staff_limits: Callable[[], tuple[timedelta, timedelta]] | None = None
+    seen: Callable[[Sequence[UUID]], None] = _nothing
 
 
 _flows: dict[str, Flow] = {}

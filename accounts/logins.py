@@ -37,7 +37,7 @@ IDLE_GRACE = timedelta(minutes=2)
 
 # Sent with the id as `login`, once the row of a new Login was committed.
 started = Signal()
-ENDING = frozenset({"ended_at", "end_reason", "ended_by", "ended_by_id", "changed_at"})
+NEVER_SAVED = frozenset({"ended_at", "end_reason", "ended_by", "ended_by_id", "changed_at", "copy_version"})
 
 
 class EndReason(models.TextChoices):
@@ -106,6 +106,8 @@ class Login(models.Model):
         verbose_name=_("ended by"),
     )
     changed_at = models.DateTimeField(null=True, editable=False)
+    # Copies of what carries it that are older are refused; written only where they cannot be reached.
+    copy_version = models.PositiveBigIntegerField(default=0, editable=False)
 
     objects = LoginQuerySet.as_manager()
 
@@ -138,7 +140,7 @@ class Login(models.Model):
         """As Django's, but an end is written by `end` alone: no stale copy revives a Login."""
         if not self._state.adding:
             names = self._columns() if update_fields is None else set(update_fields)
-            update_fields = names - ENDING
+            update_fields = names - NEVER_SAVED
         super().save(
             force_insert=force_insert, force_update=force_update, using=using, update_fields=update_fields
         )
@@ -258,6 +260,15 @@ def shorten_for_staff(users: Iterable[AbstractUser]) -> None:
             )
 
 
+def outdate(login: uuid.UUID, *, version: int) -> None:
+    """Have every copy of what carries this Login refused that is older than `version`, here and elsewhere.
+
+    For a change that could not reach the copies; inside its transaction, and before the flow's row is locked.
+    """
+    Login.objects.filter(pk=login).update(copy_version=version, changed_at=Now())
+    feed.publish(changed=[(login, version)])
+
+
 def _pieces(ids: Iterable[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
     rest = iter(sorted(set(ids)))
     while piece := list(islice(rest, BATCH)):
@@ -352,7 +363,11 @@ def _write_seen(ids: Collection[uuid.UUID]) -> None:
             if connection.features.has_select_for_update_skip_locked:
                 # Whoever holds a row is ending or refreshing it, which tells more than "seen".
                 due = due.select_for_update(skip_locked=True)
-            Login.objects.filter(pk__in=list(due.values_list("pk", flat=True))).update(seen_at=now)
+            written = list(due.values_list("pk", "flow"))
+            Login.objects.filter(pk__in=[pk for pk, _flow in written]).update(seen_at=now)
+        for name in sorted({of for _pk, of in written}):
+            if flow := flows.get(name):
+                flow.seen([pk for pk, of in written if of == name])
 
 
 writer: behind.Writer[uuid.UUID] = behind.Writer(_write_seen)

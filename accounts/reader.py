@@ -131,7 +131,8 @@ class LedgerReader:
         # To go on from, as it is stored: SQLite compares text, and Python would write more digits.
         raw = "CAST(changed_at AS TEXT)" if self.glances else "changed_at"
         sql = f"""
-            SELECT 'login' AS kind, id AS who, changed_at AS at, 0 AS version, {raw}
+            SELECT CASE WHEN ended_at IS NULL THEN 'copy' ELSE 'login' END AS kind,
+                id AS who, changed_at AS at, copy_version AS version, {raw}
             FROM {ops.quote_name(Login._meta.db_table)} WHERE {row.format("id")}
             UNION ALL SELECT 'user', {who}, changed_at, version, {raw}
             FROM {ops.quote_name(user._meta.db_table)} WHERE {row.format(who)}

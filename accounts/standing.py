@@ -18,6 +18,7 @@ from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError
 
 from accounts import conf, feed, flows, stream
@@ -91,6 +92,11 @@ class Standing:
                 self._start_thread()
             self.take_in()
 
+    def needs_sql(self) -> bool:
+        """Whether `freshen` may ask the database."""
+        starts = self._thread is None or not self._thread.is_alive()
+        return not self._reader.alone and (starts or self._reader.glances)
+
     def follows(self) -> bool | None:
         """Whether the feed is followed; None where there is none to follow."""
         return self._feed.follows() if self._feed else None
@@ -138,7 +144,7 @@ class Standing:
 
     def _take(self, changes: list[Change]) -> None:
         ended = [who for kind, who, _version in changes if kind == "login"]
-        versions = [(who, version) for kind, who, version in changes if kind == "user"]
+        versions = [(who, version) for kind, who, version in changes if kind in ("user", "copy")]
         if self._feed is not None:
             self._expect_on_feed(self._feed, ended, versions)
         self._learn(
@@ -230,6 +236,16 @@ def freshen() -> Standing:
     """
     mine = here()
     mine.freshen()
+    return mine
+
+
+async def afreshen() -> Standing:
+    """As `freshen`; another thread is asked only where that may take SQL: on SQLite, else the first time."""
+    mine = here()
+    if mine.needs_sql():
+        await sync_to_async(mine.freshen)()
+    else:
+        mine.freshen()
     return mine
 
 

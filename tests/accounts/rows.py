@@ -136,8 +136,8 @@ def ended(reader: LedgerReader) -> list[UUID]:
 
 
 def stamp(login: Login, at: datetime | Any) -> None:
-    """Have a Login changed at this instant."""
-    Login.objects.filter(pk=login.pk).update(changed_at=at)
+    """Have a Login ended at this instant."""
+    Login.objects.filter(pk=login.pk).update(ended_at=at, changed_at=at)
 
 
 on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="what SQLite alone has")

@@ -90,7 +90,10 @@ def test_what_was_stamped_before_its_transaction_could_be_seen_is_not_missed(
     """Feed 7: a statement takes its instant, waits, then writes. The mark has passed it, not the overlap."""
     login = a_login()
     read(reader)
-    slow = "UPDATE accounts_login SET changed_at = statement_timestamp() FROM pg_sleep(0.4) WHERE id = %s"
+    slow = """
+        UPDATE accounts_login SET ended_at = now(), changed_at = statement_timestamp()
+        FROM pg_sleep(0.4) WHERE id = %s
+    """
 
     writing = aside(lambda: connection.cursor().execute(slow, [login.pk]))
     wait_until(somebody_sleeps, what="the statement has begun")
