@@ -115,7 +115,7 @@ ACCOUNTS = Accounts(
     mail_on_console=EMAIL_URL.startswith("console:"),
     mail_notices=True,
 )
-SESSIONS_STATEFUL = Sessions()
+SESSIONS_STATEFUL = Sessions(redis_url=REDIS_URL or "")
 TOKENS_STATELESS = Tokens(issuer=PUBLIC_ORIGIN, audience=PUBLIC_ORIGIN)
 SIMPLE_JWT = simple_jwt(TOKENS_STATELESS)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -22,13 +20,13 @@ class SessionsStatefulConfig(AppConfig):
         from accounts import flows
         from sessions_stateful import checks, conf, durable, end, issue  # noqa: F401 - checks register themselves
 
-        # The database is the ledger's neighbour: a session read from it is no copy, and vouches for no time.
         flow = flows.Flow(
             name=issue.FLOW,
             label=_("Session"),
             end=end.kill,
-            horizon=timedelta,
+            horizon=end.horizon,
             clean=durable.delete_expired,
+            seen=end.renew,
             staff_limits=lambda: (conf.current().staff_idle_timeout, conf.current().staff_absolute_timeout),
         )
         flows.register(flow)

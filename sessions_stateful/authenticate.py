@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import AnonymousUser
@@ -11,7 +12,7 @@ from django.utils.crypto import constant_time_compare
 from rest_framework import authentication
 from rest_framework.exceptions import PermissionDenied
 
-from accounts import carried, events, logins
+from accounts import budget, carried, events, logins, standing
 from accounts.carried import Carried
 from sessions_stateful.issue import FLOW
 
@@ -29,6 +30,28 @@ def get_user(request: HttpRequest) -> AbstractUser | AnonymousUser:
     """
     session: Any = request.session
     user = session.user()
+    if _must_ask_again(request, session, user):
+        user = session.ask_again()
+    return _carried(request, session, user)
+
+
+async def aget_user(request: HttpRequest) -> AbstractUser | AnonymousUser:
+    """As `get_user`, without another thread where there is a good copy in Redis."""
+    session: Any = request.session
+    user = await session.auser()
+    if _must_ask_again(request, session, user):
+        user = await sync_to_async(session.ask_again)()
+    return _carried(request, session, user)
+
+
+def _must_ask_again(request: HttpRequest, session: Any, user: AbstractUser | None) -> bool:
+    """Whether a copy will not do: it does not fit its person, or the view wants to know better."""
+    if user is None or not session.is_copy:
+        return False
+    return not (_names(session, user) and standing.here().is_within(budget.of(request)))
+
+
+def _carried(request: HttpRequest, session: Any, user: AbstractUser | None) -> AbstractUser | AnonymousUser:
     if user is None or not _names(session, user):
         _tell(request, session)
         carried.put(request, None)
@@ -39,7 +62,7 @@ def get_user(request: HttpRequest) -> AbstractUser | AnonymousUser:
     if last := session.seen_at():
         logins.seen(session.login_id, last=last)
     user.backend = session[BACKEND_SESSION_KEY]
-    return user  # type: ignore[no-any-return]
+    return user
 
 
 def _names(session: Any, user: AbstractUser) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 
@@ -22,6 +22,10 @@ class Sessions:
     idle_grace: timedelta = timedelta(minutes=1)
     anonymous_lifetime: timedelta = timedelta(days=1)
     kept_at_sign_in: tuple[str, ...] = ()
+    # Out of the repr: there may be a password in it.
+    redis_url: str = field(default="", repr=False)
+    redis_prefix: str = "authdemo:s:"
+    copy_lifetime: timedelta = timedelta(minutes=5)
 
 
 @lru_cache(maxsize=1)

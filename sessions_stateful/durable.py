@@ -6,7 +6,7 @@ changed meanwhile is ever written over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,9 @@ from accounts.logins import Login
 from sessions_stateful.models import Session
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
+
+    from django.db.models import QuerySet
 
     from accounts.models import AbstractUser
 
@@ -32,11 +34,17 @@ LOGIN = ("flow", "ended_at", "seen_at", "idle_timeout", "expires_at")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A session as it was read, with its Login and its person from the same instant."""
+    """A session as it was read, with its Login and its person from the same instant.
+
+    One from a copy has been used less than its idle time ago, for else it would be gone.
+    """
 
     own: dict[str, Any]
     login: dict[str, Any] | None
     user: dict[str, Any] | None
+    # The instant before it was read from the database; None where something was learned otherwise.
+    read_at: datetime | None = None
+    is_copy: bool = False
 
     @property
     def login_id(self) -> UUID | None:
@@ -57,9 +65,8 @@ class Row:
         if self.login is None or self.user is None or self.login["ended_at"] or not self.user["is_active"]:
             return "ended"
         idle_since = now - self.login["seen_at"]
-        if self.login["expires_at"] <= now or idle_since > self.login["idle_timeout"] + grace:
-            return "expired"
-        return None
+        is_idle = not self.is_copy and idle_since > self.login["idle_timeout"] + grace
+        return "expired" if is_idle or self.login["expires_at"] <= now else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +74,42 @@ class _Statement:
     """A SELECT that was compiled once, and what turns its columns into values."""
 
     sql: str
-    user: tuple[str, ...]
     compiler: Any
     converters: dict[int, Any]
+
+
+@lru_cache(maxsize=1)
+def user_columns() -> tuple[str, ...]:
+    """The columns of a person that are read with a session."""
+    person = get_user_model()
+    wanted = {person._meta.pk.attname, person.PUBLIC_ID_FIELD, "stamp", "version", *people.CARRIED}
+    return tuple(field.attname for field in person._meta.concrete_fields if field.attname in wanted)
+
+
+def public_id_column() -> str:
+    """The one of them that names the person to everybody else."""
+    person = get_user_model()
+    return person._meta.get_field(person.PUBLIC_ID_FIELD).attname  # type: ignore[union-attr]
+
+
+def _with_all(sessions: QuerySet[Session]) -> QuerySet[Session, tuple[Any, ...]]:
+    names = [f"login__{name}" for name in LOGIN] + [f"login__user__{name}" for name in user_columns()]
+    return sessions.values_list(*OWN, *names)
 
 
 @lru_cache(maxsize=8)
 def _statement(alias: str) -> _Statement:
     # Django builds the same SQL from the same query each time, and that costs several times what SQLite needs
     # to answer it; so it is built once.
-    person = get_user_model()
-    wanted = {person._meta.pk.attname, person.PUBLIC_ID_FIELD, "stamp", "version", *people.CARRIED}
-    user = tuple(field.attname for field in person._meta.concrete_fields if field.attname in wanted)
-    names = [*OWN, *(f"login__{name}" for name in LOGIN), *(f"login__user__{name}" for name in user)]
-    compiler = Session.objects.filter(pk="").values_list(*names).query.get_compiler(alias)
+    compiler = _with_all(Session.objects.filter(pk="")).query.get_compiler(alias)
     sql, _parameters = compiler.as_sql()
     converters = compiler.get_converters([column for column, _sql, _alias in compiler.select])
-    return _Statement(sql, user, compiler, converters)
+    return _Statement(sql, compiler, converters)
 
 
 def load(key_hash: str) -> Row | None:
     """The session of this key with its Login and person, in one statement; None when there is none."""
+    read_at = timezone.now()
     alias = router.db_for_read(Session)
     statement = _statement(alias)
     with connections[alias].cursor() as cursor:
@@ -95,13 +117,24 @@ def load(key_hash: str) -> Row | None:
         rows = cursor.fetchmany(1)
     if not rows:
         return None
-    values = next(statement.compiler.apply_converters(rows, statement.converters))
+    return _row(next(statement.compiler.apply_converters(rows, statement.converters)), read_at=read_at)
+
+
+def load_of(logins: Collection[UUID]) -> list[Row]:
+    """The sessions of those of these Logins that have not ended, in one statement."""
+    read_at = timezone.now()
+    theirs = Session.objects.filter(login_id__in=logins, login__ended_at__isnull=True)
+    return [_row(values, read_at=read_at) for values in _with_all(theirs)]
+
+
+def _row(values: Sequence[Any], *, read_at: datetime) -> Row:
+    columns = user_columns()
     own = dict(zip(OWN, values[: len(OWN)], strict=True))
-    login = dict(zip(LOGIN, values[len(OWN) : -len(statement.user)], strict=True))
-    user = dict(zip(statement.user, values[-len(statement.user) :], strict=True))
+    login = dict(zip(LOGIN, values[len(OWN) : -len(columns)], strict=True))
+    user = dict(zip(columns, values[-len(columns) :], strict=True))
     # SQLite keeps whatever a hand has put there; a text opens no more than other bytes, and fails no request.
     own["data"] = b"" if isinstance(own["data"], str) else bytes(own["data"])
-    return Row(own, login if login["flow"] else None, user if user["stamp"] else None)
+    return Row(own, login if login["flow"] else None, user if user["stamp"] else None, read_at)
 
 
 def insert(values: dict[str, Any]) -> bool:
@@ -114,7 +147,7 @@ def insert(values: dict[str, Any]) -> bool:
     return True
 
 
-def update(key_hash: str, *, version: int, values: dict[str, Any]) -> bool:
+def update(row: Row, values: dict[str, Any]) -> bool:
     """Write over exactly this version of a session whose Login still stands; False when there is none.
 
     A new `key_hash` among the values gives the session another key, and kills the old one at once.
@@ -122,18 +155,24 @@ def update(key_hash: str, *, version: int, values: dict[str, Any]) -> bool:
     # No join: Django would turn it into "pk IN (SELECT …)", and PostgreSQL does not judge a subquery again
     # once it has waited for the row, so that two writers of one version would both win.
     ended = Login.objects.filter(pk=OuterRef("login_id"), ended_at__isnull=False)
-    mine = Session.objects.filter(~Exists(ended), pk=key_hash, version=version)
+    version = row.own["version"]
+    mine = Session.objects.filter(~Exists(ended), pk=row.own["key_hash"], version=version)
     return bool(mine.update(**values, version=version + 1))
 
 
 def delete(key_hash: str) -> None:
     """Kill one stored session; killing what is not there is fine."""
-    Session.objects.filter(pk=key_hash).delete()
+    Session.objects.filter(pk=key_hash).remove()
 
 
-def delete_of(logins: Iterable[UUID]) -> None:
+def delete_of(logins: Collection[UUID]) -> None:
     """Kill the stored sessions that carry these Logins."""
-    Session.objects.filter(login_id__in=list(logins)).delete()
+    Session.objects.filter(login_id__in=logins).remove()
+
+
+def keys_of(logins: Collection[UUID]) -> list[str]:
+    """The hashes of the keys under which these Logins are stored."""
+    return list(Session.objects.filter(login_id__in=logins).values_list("pk", flat=True))
 
 
 def exists(key_hash: str) -> bool:
@@ -152,6 +191,6 @@ def delete_expired(*, piece: int = 500) -> int:
     while True:
         expired = Session.objects.filter(expires_at__lte=now)
         keys = list(expired.values_list("pk", flat=True)[:piece])
-        count += expired.filter(pk__in=keys).delete()[0]
+        count += expired.filter(pk__in=keys).remove()
         if len(keys) < piece:
             return count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -16,13 +16,17 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts import browser, events
 from sessions_stateful import durable, keys
-from sessions_stateful.authenticate import get_user
+from sessions_stateful.authenticate import aget_user, get_user
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from django.contrib.auth.models import AnonymousUser
     from django.http import HttpRequest, HttpResponseBase
 
     from accounts.models import AbstractUser
+
+    Answering = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
 class SessionMiddleware(sessions_middleware.SessionMiddleware):
@@ -30,8 +34,17 @@ class SessionMiddleware(sessions_middleware.SessionMiddleware):
 
     A cookie that comes twice is not believed. An answer deletes the cookie only when the session was given up
     in this request: one whose key was replaced, ended or could not be looked up leaves the browser's cookie
-    alone, because by now that may be a better one.
+    alone, because by now that may be a better one. Under ASGI another thread is asked to save, but for
+    nothing else.
     """
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        """As Django's, which asks another thread each time."""
+        self.process_request(request)
+        response = await cast("Answering", self.get_response)(request)
+        if _must_be_saved(getattr(request, "session", None)):
+            return await sync_to_async(self.process_response)(request, response)
+        return self.process_response(request, response)
 
     def process_request(self, request: HttpRequest) -> None:
         """Attach the session; nothing is read before somebody asks."""
@@ -98,7 +111,12 @@ class SessionMiddleware(sessions_middleware.SessionMiddleware):
 
 
 class AuthenticationMiddleware(auth_middleware.AuthenticationMiddleware):
-    """Django's, with a `get_user` of our own: one statement for session, Login and person, and no write."""
+    """Django's, with a `get_user` of our own: one look for session, Login and person, and no write."""
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        """As Django's, which asks another thread for what costs nothing."""
+        self.process_request(request)
+        return await cast("Answering", self.get_response)(request)
 
     def process_request(self, request: HttpRequest) -> None:
         """Attach the person, lazily; asking for it sets `request.carried` and `request.login_id`."""
@@ -113,7 +131,17 @@ def _cached(request: Any) -> AbstractUser | AnonymousUser:
 
 
 async def _acached(request: Any) -> AbstractUser | AnonymousUser:
-    return await sync_to_async(_cached)(request)
+    if not hasattr(request, "_cached_user"):
+        request._cached_user = await aget_user(request)
+    return request._cached_user  # type: ignore[no-any-return]
+
+
+def _must_be_saved(session: Any) -> bool:
+    if session is None or session.is_empty():
+        return False
+    return bool(
+        session.modified or session.new_key or session.rights_raised or settings.SESSION_SAVE_EVERY_REQUEST
+    )
 
 
 def _came_late(session: Any) -> bool:

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Login
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    """A session that is deleted in any way is dead at once, whatever Redis holds of it."""
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Kill them one by one."""
+        from sessions_stateful.store import front
+
+        hashes = list(self.values_list("pk", flat=True))
+        for key_hash in hashes:
+            front().delete(key_hash)
+        return len(hashes), {self.model._meta.label: len(hashes)}
+
+    def remove(self) -> int:
+        """Take the rows away; for the stores alone."""
+        return super().delete()[0]
 
 
 class Session(models.Model):
@@ -26,6 +45,8 @@ class Session(models.Model):
     remember = models.BooleanField(default=False)
     expires_at = models.DateTimeField(db_index=True)
 
+    objects = SessionQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
@@ -39,3 +60,7 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"session of {self.login_id or 'nobody'}"
+
+    def delete(self, *_args: Any, **_kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Kill it, as `SessionQuerySet.delete` does."""
+        return type(self).objects.filter(pk=self.pk).delete()

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts import events, logins
 from accounts.logins import EndReason
-from sessions_stateful import conf, durable, keys
+from sessions_stateful import conf, durable, fast, keys
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -38,6 +38,11 @@ def rights_of(user: Any) -> int:
 
 def _rights_in(columns: Mapping[str, Any]) -> int:
     return STAFF * bool(columns["is_staff"]) + SUPERUSER * bool(columns["is_superuser"])
+
+
+def front() -> Any:
+    """The verbs of the store that this project uses; both have the same."""
+    return fast if conf.current().redis_url else durable
 
 
 class SessionStore(SessionBase):
@@ -90,8 +95,19 @@ class SessionStore(SessionBase):
         await super().aset(key, value)
 
     def load(self) -> dict[str, Any]:
-        """The stored data, in one statement; {} and no key when there is none or it is not good."""
-        row = durable.load(keys.hashed(self.session_key)) if self.session_key else None
+        """The stored data, in one round trip or one statement; {} and no key when it is not good."""
+        return self._loaded(front().load(keys.hashed(self.session_key)) if self.session_key else None)
+
+    async def aload(self) -> dict[str, Any]:
+        """As `load`; without another thread where there is a good copy in Redis."""
+        if self.session_key is None:
+            return self._loaded(None)
+        key_hash = keys.hashed(self.session_key)
+        if front() is fast:
+            return self._loaded(await fast.aload(key_hash))
+        return self._loaded(await sync_to_async(durable.load)(key_hash))
+
+    def _loaded(self, row: durable.Row | None) -> dict[str, Any]:
         self.refusal = "unknown" if row is None else row.refusal(grace=conf.current().idle_grace)
         data = None if row is None or self.refusal else self._open(row)
         if row is None or data is None:
@@ -128,16 +144,41 @@ class SessionStore(SessionBase):
         """Have what is stored read; also after `clear()`, which reads nothing and leaves the Login bound."""
         self._get_session()
         if self._base is None and self._row is None and self.session_key:
-            row = durable.load(keys.hashed(self.session_key))
+            row = front().load(keys.hashed(self.session_key))
             if row is not None and not row.refusal(grace=conf.current().idle_grace):
                 self._take(row)
 
     def user(self) -> AbstractUser | None:
         """The person whose Login this session carries, from the row that was loaded; the same each time."""
         self._look()
+        return self._user()
+
+    async def auser(self) -> AbstractUser | None:
+        """As `user`."""
+        await self._aget_session()
+        if self._base is None and self._row is None:
+            return await sync_to_async(self.user)()
+        return self._user()
+
+    def _user(self) -> AbstractUser | None:
         if self._person is None and self._row and self.login_id:
             self._person = self._row.build_user()
         return self._person
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether what was loaded came from Redis."""
+        return self._row is not None and self._row.is_copy
+
+    def ask_again(self) -> AbstractUser | None:
+        """As `user`, from the database: for who relies on a copy no more."""
+        row = durable.load(keys.hashed(self.session_key)) if self.session_key else None
+        mine = self._get_session() if self.modified else None
+        self.unbind()
+        stored = self._loaded(row)
+        self.modified = self.modified and self.session_key is not None
+        self._session_cache = mine if mine and self.modified else stored
+        return self._user()
 
     def seen_at(self) -> datetime | None:
         """When the Login was last seen, as far as the row told."""
@@ -192,7 +233,7 @@ class SessionStore(SessionBase):
             raise UpdateError
         if must_create:
             values = {**self._values(data, key=key), "replaced_hash": self._gave_way}
-            if not durable.insert(values):
+            if not front().insert(values):
                 raise CreateError
             self._stored(values, version=1)
             return None
@@ -208,7 +249,7 @@ class SessionStore(SessionBase):
                 self._take(row)
             merged = self._merged(data, row)
             values = {**self._values(merged, key=key), **more}
-            if durable.update(key_hash, version=row.own["version"], values=values):
+            if front().update(row, values):
                 self._stored(values, version=row.own["version"] + 1)
                 data.clear()
                 data.update(merged)
@@ -231,7 +272,9 @@ class SessionStore(SessionBase):
     def _stored(self, values: dict[str, Any], *, version: int) -> None:
         row = self._row
         own = {**values, "version": version}
-        self._row = durable.Row(own, row.login if row else None, row.user if row else None)
+        # A new key is given when the person has just changed, perhaps, in this very request.
+        read_at = row.read_at if row and row.own["key_hash"] == values["key_hash"] else None
+        self._row = durable.Row(own, row.login if row else None, row.user if row else None, read_at)
         payload = values["data"][keys.SEAL_BYTES :]
         self._base = self.serializer().loads(payload)
 
@@ -317,7 +360,7 @@ class SessionStore(SessionBase):
         """Kill a stored session, this one by default; its Login is not touched."""
         key = self.session_key if session_key is None else session_key
         if keys.is_ours(key):
-            durable.delete(keys.hashed(str(key)))
+            front().delete(keys.hashed(str(key)))
 
     def exists(self, session_key: str) -> bool:
         """Whether a session is stored under this key."""

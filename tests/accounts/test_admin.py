@@ -137,6 +137,7 @@ def test_what_a_device_calls_itself_is_escaped() -> None:
 
 def test_a_longer_list_costs_no_more_statements() -> None:
     client, counts = operator(), []
+    client.get(LOGINS)
     for first, last in ((0, 10), (10, 60)):
         for number in range(first, last):
             ended: dict[str, Any] = {

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from accounts import logins
+from sessions_stateful import conf, copies
+from tests.proxy import Proxy
+from tests.servers import RedisServer
+from tests.sessions_stateful.copied import Copied
 
 
 class Noted(logging.Handler):
@@ -44,3 +50,14 @@ def _nothing_left_to_write(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if request.node.get_closest_marker("django_db"):
         logins.writer.flush()
+
+
+@pytest.fixture
+def copied(redis_server: RedisServer, settings: Any) -> Iterator[Copied]:
+    """Sessions have copies in a Redis of this test alone, which is reached through a proxy."""
+    with Proxy(redis_server.port) as proxy:
+        url = f"redis://127.0.0.1:{proxy.port}/0"
+        settings.SESSIONS_STATEFUL = replace(conf.current(), redis_url=url)
+        yield Copied(redis_server, proxy)
+        if held := copies.here():
+            held.close()

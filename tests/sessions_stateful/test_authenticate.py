@@ -69,7 +69,7 @@ def test_a_view_that_uses_the_session_the_person_and_the_login_costs_no_more() -
     browser = signed_in()
     put(browser, colour="red")
 
-    with statements(1):
+    with statements(1, with_copy=0):
         answer = visit(
             browser, lambda request: [request.user.email, request.session["colour"], bool(request.login_id)]
         )

@@ -30,6 +30,11 @@ def anonymous(key_hash: str = KEY, **changed: Any) -> dict[str, Any]:
     return {"key_hash": key_hash, "data": b"data", "expires_at": expires_at, **changed}
 
 
+def at(version: int) -> durable.Row:
+    """What was read when the session of KEY had this version."""
+    return durable.Row({"key_hash": KEY, "version": version}, None, None, timezone.now())
+
+
 def bound(key_hash: str = KEY) -> dict[str, Any]:
     """The columns of a session that carries a new Login of Alice's."""
     now = timezone.now()
@@ -99,7 +104,7 @@ def test_a_write_is_one_statement_and_moves_the_version() -> None:
     durable.insert(anonymous())
 
     with statements(1):
-        assert durable.update(KEY, version=1, values=anonymous(data=b"new"))
+        assert durable.update(at(1), anonymous(data=b"new"))
 
     assert (bytes(Session.objects.get().data), Session.objects.get().version) == (b"new", 2)
 
@@ -108,7 +113,7 @@ def test_a_write_is_one_statement_and_moves_the_version() -> None:
 def test_another_version_is_not_written_over(version: int) -> None:
     durable.insert(anonymous())
 
-    assert not durable.update(KEY, version=version, values=anonymous(data=b"new"))
+    assert not durable.update(at(version), anonymous(data=b"new"))
     assert bytes(Session.objects.get().data) == b"data"
 
 
@@ -116,7 +121,7 @@ def test_what_is_gone_is_not_written_again() -> None:
     durable.insert(anonymous())
     durable.delete(KEY)
 
-    assert not durable.update(KEY, version=1, values=anonymous())
+    assert not durable.update(at(1), anonymous())
     assert not Session.objects.exists()
 
 
@@ -124,14 +129,14 @@ def test_nothing_is_written_for_a_login_that_has_ended_though_its_session_is_sti
     durable.insert(values := bound())
     Login.objects.update(ended_at=timezone.now())
 
-    assert not durable.update(KEY, version=1, values={**values, "data": b"late"})
+    assert not durable.update(at(1), {**values, "data": b"late"})
     assert bytes(Session.objects.get().data) == b"data"
 
 
 def test_a_new_key_kills_the_old_one_and_remembers_whom_it_replaced() -> None:
     durable.insert(anonymous())
 
-    durable.update(KEY, version=1, values=anonymous(OTHER, replaced_hash=KEY))
+    durable.update(at(1), anonymous(OTHER, replaced_hash=KEY))
 
     assert (durable.exists(KEY), durable.exists(OTHER)) == (False, True)
     assert (durable.was_replaced(KEY), durable.was_replaced(OTHER)) == (True, False)
@@ -149,11 +154,11 @@ def test_a_write_that_waited_for_another_one_sees_what_that_has_left(written: by
 
     def write(held: Any) -> bool:
         held.arrived.set()
-        return durable.update(KEY, version=1, values={**values, "data": b"second"})
+        return durable.update(at(1), {**values, "data": b"second"})
 
     with transaction.atomic():
         if written:
-            durable.update(KEY, version=1, values={**values, "data": written})
+            durable.update(at(1), {**values, "data": written})
         else:
             logins.end([values["login_id"]], reason=EndReason.LOGOUT)
         held = after.enter_context(beside(write))
