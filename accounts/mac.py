@@ -7,6 +7,9 @@ from functools import lru_cache
 
 from django.conf import settings
 
+# Where Django keeps what was asked for, until it is overridden or deleted; this is on the path of a request.
+_asked_for = vars(settings)
+
 
 @lru_cache(maxsize=64)
 def derived_key(purpose: str, secret: str) -> bytes:
@@ -16,7 +19,13 @@ def derived_key(purpose: str, secret: str) -> bytes:
 
 def secrets_now() -> list[str]:
     """The secret that makes new MACs, then those that are still accepted."""
-    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return [secret_now(), *(_asked_for.get("SECRET_KEY_FALLBACKS") or settings.SECRET_KEY_FALLBACKS)]
+
+
+def secret_now() -> str:
+    """The secret that makes new MACs."""
+    secret: str = _asked_for.get("SECRET_KEY") or settings.SECRET_KEY
+    return secret
 
 
 def mac_with(secret: str, purpose: str, message: bytes) -> bytes:
@@ -26,15 +35,19 @@ def mac_with(secret: str, purpose: str, message: bytes) -> bytes:
 
 def mac(purpose: str, message: bytes) -> bytes:
     """The 32-byte HMAC-SHA256 of `message` under the current secret."""
-    return mac_with(settings.SECRET_KEY, purpose, message)
+    return mac_with(secret_now(), purpose, message)
 
 
 def matches(purpose: str, message: bytes, given: bytes) -> bool:
     """True when `given` is the MAC of `message`, or its first 8 bytes or more, under any accepted secret."""
     size = len(given)
-    return size >= 8 and any(
-        hmac.compare_digest(mac_with(secret, purpose, message)[:size], given) for secret in secrets_now()
-    )
+    if size < 8:
+        return False
+    # One by one, and not as any(…): nearly always it is the first.
+    for secret in secrets_now():
+        if hmac.compare_digest(mac_with(secret, purpose, message)[:size], given):
+            return True
+    return False
 
 
 def fingerprint(purpose: str, message: bytes) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import PermissionsMixin
@@ -261,7 +262,13 @@ class AbstractUser(AbstractBaseUser, PermissionsMixin):
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         # Django hashes the password here, so that a mere upgrade of its hash would sign everybody out.
-        return salted_hmac("accounts.stamp", self.stamp, secret=secret, algorithm="sha256").hexdigest()
+        return _auth_hash(self.stamp, secret or settings.SECRET_KEY)
+
+
+@lru_cache(maxsize=4096)
+def _auth_hash(stamp: str, secret: str) -> str:
+    # Asked at each request, of few people; the stamp is in the memory of the process anyway.
+    return salted_hmac("accounts.stamp", stamp, secret=secret, algorithm="sha256").hexdigest()
 
 
 class User(AbstractUser):

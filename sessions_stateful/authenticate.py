@@ -29,30 +29,28 @@ def get_user(request: HttpRequest) -> AbstractUser | AnonymousUser:
     A mismatch refuses and ends nothing: a parallel request may be about to save what would match.
     """
     session: Any = request.session
-    user = session.user()
+    user = _named(session, session.user())
     if _must_ask_again(request, session, user):
-        user = session.ask_again()
+        user = _named(session, session.ask_again())
     return _carried(request, session, user)
 
 
 async def aget_user(request: HttpRequest) -> AbstractUser | AnonymousUser:
     """As `get_user`, without another thread where there is a good copy in Redis."""
     session: Any = request.session
-    user = await session.auser()
+    user = _named(session, await session.auser())
     if _must_ask_again(request, session, user):
-        user = await sync_to_async(session.ask_again)()
+        user = _named(session, await sync_to_async(session.ask_again)())
     return _carried(request, session, user)
 
 
 def _must_ask_again(request: HttpRequest, session: Any, user: AbstractUser | None) -> bool:
     """Whether a copy will not do: it does not fit its person, or the view wants to know better."""
-    if user is None or not session.is_copy:
-        return False
-    return not (_names(session, user) and standing.here().is_within(budget.of(request)))
+    return session.is_copy and (user is None or not standing.here().is_within(budget.of(request)))
 
 
 def _carried(request: HttpRequest, session: Any, user: AbstractUser | None) -> AbstractUser | AnonymousUser:
-    if user is None or not _names(session, user):
+    if user is None:
         _tell(request, session)
         carried.put(request, None)
         return AnonymousUser()
@@ -65,9 +63,12 @@ def _carried(request: HttpRequest, session: Any, user: AbstractUser | None) -> A
     return user
 
 
-def _names(session: Any, user: AbstractUser) -> bool:
+def _named(session: Any, user: AbstractUser | None) -> AbstractUser | None:
+    """The person, if that is also the one whom `login()` has named in the session."""
+    if user is None:
+        return None
     held = session.get(HASH_SESSION_KEY, "")
-    return (
+    is_named = (
         session.get(SESSION_KEY) == user._meta.pk.value_to_string(user)
         and session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
         and (
@@ -75,6 +76,7 @@ def _names(session: Any, user: AbstractUser) -> bool:
             or any(constant_time_compare(held, other) for other in user.get_session_auth_fallback_hash())
         )
     )
+    return user if is_named else None
 
 
 def _tell(request: HttpRequest, session: Any) -> None:

@@ -28,6 +28,10 @@ class Sessions:
     copy_lifetime: timedelta = timedelta(minutes=5)
 
 
+# Where Django keeps what was asked for, until it is overridden or deleted.
+_asked_for = vars(settings)
+
+
 @lru_cache(maxsize=1)
 def _default() -> Sessions:
     return Sessions()
@@ -35,5 +39,6 @@ def _default() -> Sessions:
 
 def current() -> Sessions:
     """The project's setting, or the defaults; asked at call time so that `override_settings` works."""
-    value = getattr(settings, "SESSIONS_STATEFUL", None)
+    # Past LazyObject's own __getattribute__: this is on the path of each request.
+    value = _asked_for.get("SESSIONS_STATEFUL") or getattr(settings, "SESSIONS_STATEFUL", None)
     return value if isinstance(value, Sessions) else _default()

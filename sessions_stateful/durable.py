@@ -86,6 +86,7 @@ def user_columns() -> tuple[str, ...]:
     return tuple(field.attname for field in person._meta.concrete_fields if field.attname in wanted)
 
 
+@lru_cache(maxsize=1)
 def public_id_column() -> str:
     """The one of them that names the person to everybody else."""
     person = get_user_model()

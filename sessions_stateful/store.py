@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from accounts.models import AbstractUser
 
 ATTEMPTS = 10
+NOTHING = b""
 STAFF, SUPERUSER = 1, 2
 
 
@@ -73,7 +74,8 @@ class SessionStore(SessionBase):
         self._person: AbstractUser | None = None
         self._gave_way: str | None = None
         self._row: durable.Row | None = None
-        self._base: dict[str, Any] | None = {} if self.session_key is None else None
+        # What was read, as it was stored, to tell later what has changed; None before.
+        self._base: bytes | None = NOTHING if self.session_key is None else None
 
     def _validate_session_key(self, key: Any) -> bool:
         return keys.is_ours(key)
@@ -109,28 +111,36 @@ class SessionStore(SessionBase):
 
     def _loaded(self, row: durable.Row | None) -> dict[str, Any]:
         self.refusal = "unknown" if row is None else row.refusal(grace=conf.current().idle_grace)
-        data = None if row is None or self.refusal else self._open(row)
-        if row is None or data is None:
+        stored = None if row is None or self.refusal else self._open(row)
+        if row is None or stored is None:
             self._session_key = None
-            self._base = {}
+            self._base = NOTHING
             return {}
         self._take(row)
-        self._base = self._open(row)
+        self._base, data = stored
         return data
 
-    def _open(self, row: durable.Row) -> dict[str, Any] | None:
-        payload = keys.unseal(row.own["data"], key_hash=row.own["key_hash"], login=str(row.login_id or ""))
+    def _open(self, row: durable.Row) -> tuple[bytes, dict[str, Any]] | None:
+        """What was stored, as bytes and as data; None for what we did not store there."""
+        if row.is_copy:
+            # It is sealed as a whole.
+            payload: bytes | None = row.own["data"][keys.SEAL_BYTES :]
+        else:
+            login = str(row.login_id or "")
+            payload = keys.unseal(row.own["data"], key_hash=row.own["key_hash"], login=login)
         if payload is not None:
             try:
-                data: dict[str, Any] = self.serializer().loads(payload)
+                return payload, self._read(payload)
             except ValueError:
                 # Sealed by us for another serializer, say: no more readable than what was tampered with.
                 pass
-            else:
-                return data
         self.refusal = "tampered"
         events.note("session_data_tampered", login=row.login_id)
         return None
+
+    def _read(self, payload: bytes) -> dict[str, Any]:
+        data: dict[str, Any] = self.serializer().loads(payload) if payload else {}
+        return data
 
     def _take(self, row: durable.Row) -> None:
         self._row = row
@@ -259,12 +269,12 @@ class SessionStore(SessionBase):
 
     def _merged(self, data: dict[str, Any], row: durable.Row) -> dict[str, Any]:
         """Our changes since we loaded, on top of what is stored now; of two for one key the later stands."""
-        base = self._base
-        current = self._open(row)
-        if current is None:
+        stored = self._open(row)
+        if stored is None:
             raise UpdateError
-        if base is None:
+        if self._base is None:
             return dict(data)
+        base, current = self._read(self._base), stored[1]
         gone = base.keys() - data.keys()
         changed = {key: value for key, value in data.items() if key not in base or base[key] != value}
         return {**{key: value for key, value in current.items() if key not in gone}, **changed}
@@ -275,8 +285,7 @@ class SessionStore(SessionBase):
         # A new key is given when the person has just changed, perhaps, in this very request.
         read_at = row.read_at if row and row.own["key_hash"] == values["key_hash"] else None
         self._row = durable.Row(own, row.login if row else None, row.user if row else None, read_at)
-        payload = values["data"][keys.SEAL_BYTES :]
-        self._base = self.serializer().loads(payload)
+        self._base = values["data"][keys.SEAL_BYTES :]
 
     def cycle_key(self) -> None:
         """Give the stored session a new key, in one statement; one not stored yet gets its key when it is."""
@@ -294,7 +303,7 @@ class SessionStore(SessionBase):
                 self._empty()
                 raise SessionInterrupted("The session was ended while it was given a new key.") from None
             # Somebody else signed in or out with this anonymous session: ours becomes one of its own.
-            self._row, self._base = None, {}
+            self._row, self._base = None, NOTHING
         self.modified = True
 
     async def acycle_key(self) -> None:
@@ -339,7 +348,7 @@ class SessionStore(SessionBase):
             self.unbind()
         self.delete()
         self._session_key = self._row = None
-        self._base = {}
+        self._base = NOTHING
 
     def flush(self) -> None:
         """Give the session up: a Login still bound ends as replaced, and the stored session is killed."""
@@ -350,7 +359,7 @@ class SessionStore(SessionBase):
     def _empty(self) -> None:
         self.unbind()
         self.clear()
-        self._base, self.modified = {}, False
+        self._base, self.modified = NOTHING, False
 
     async def aflush(self) -> None:
         """As `flush`."""
