@@ -17,6 +17,8 @@ from django.db import connection, connections
 
 LAB = "authdemo.lab.settings"
 PARTS = ("time", "http", "ended", "delay")
+# Takes ten minutes, so it is done only when it is asked for.
+LONG_PARTS = ("cleaning",)
 
 
 class Command(BaseCommand):
@@ -27,7 +29,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """How long, and what."""
         parser.add_argument("--rounds", type=int, default=60, help="rounds of interleaved calls (default 60)")
-        parser.add_argument("--only", choices=PARTS, action="append", help="only this part; may be repeated")
+        parser.add_argument(
+            "--only", choices=PARTS + LONG_PARTS, action="append", help="only this part; may be repeated"
+        )
 
     def handle(self, *_args: Any, rounds: int, only: list[str] | None, **_options: Any) -> None:
         """Start again with the peers installed, then measure."""
@@ -101,6 +105,11 @@ class Command(BaseCommand):
 
         results = [ended.measure(minutes=minutes) for minutes in (1, 7)]
         self.stdout.write("\nWhat a process knows of ended Logins\n\n" + ended.table(results))
+
+    def _cleaning(self, _user: Any, _rounds: int, _directory: Path) -> None:
+        from authdemo.lab import cleaning
+
+        self.stdout.write("\nCleaning\n\n" + cleaning.measure(_environment()))
 
 
 def _environment() -> dict[str, str]:
