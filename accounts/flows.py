@@ -6,7 +6,7 @@ A third flow registers itself here and is listed, ended and measured like the tw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -27,16 +27,17 @@ class Flow:
     `end` is called with Login ids inside the transaction that ends them, after the Login rows were locked; it
     must make whatever carries them useless, and must not fail when there is nothing. `horizon` tells how long
     a copy of a Login that this flow hands out may vouch after it was made from the ledger. `clean` takes away
-    what has expired and carries no live Login; it returns how many, and works in small batches. `seen` is
-    called behind the requests, after their Logins were written as seen, at most once a minute for each.
-    `staff_limits` tells the longest idle and absolute timeouts that the Login of an operator may have.
+    what has expired and carries no live Login, in small transactions (accounts/batches.py); it yields how
+    many after each. `staff_limits` tells the longest idle and absolute timeouts that the Login of an operator
+    may have. `seen` is called behind the requests, after their Logins were written as seen, at most once a
+    minute for each.
     """
 
     name: str
     label: StrOrPromise
     end: Callable[[Sequence[UUID]], None]
     horizon: Callable[[], timedelta]
-    clean: Callable[[], int] = int
+    clean: Callable[[], Iterable[int]] = tuple
     staff_limits: Callable[[], tuple[timedelta, timedelta]] | None = None
     seen: Callable[[Sequence[UUID]], None] = _nothing
 

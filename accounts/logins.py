@@ -119,6 +119,15 @@ class Login(models.Model):
                 name="login_changed",
                 condition=models.Q(changed_at__isnull=False),
             ),
+            # Both for cleaning, which looks for what has timed out among the live ones.
+            models.Index(
+                fields=["expires_at"], name="login_live_expires", condition=models.Q(ended_at__isnull=True)
+            ),
+            models.Index(
+                fields=["idle_timeout", "seen_at"],
+                name="login_live_seen",
+                condition=models.Q(ended_at__isnull=True),
+            ),
             models.Index(fields=["user", "-seen_at"], name="login_user_seen"),
             models.Index(fields=["-started_at", "-id"], name="login_started"),
         )

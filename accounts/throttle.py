@@ -7,6 +7,7 @@ round, fifty parallel attempts would all pass before the first is counted (NIST 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
@@ -17,11 +18,10 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts import conf, mac, people
+from accounts import batches, conf, mac, people
 from accounts.errors import TooManyAttempts
 
 LONGEST_ACCOUNT = 512
-BATCH = 500
 
 
 class Attempts(models.Model):
@@ -85,24 +85,15 @@ def reset(*, account: str, purpose: str = "password") -> None:
     Attempts.objects.filter(pk=keys["account"]).update(failures=0, blocked_until=None)
 
 
-def prune(before: datetime) -> int:
-    """Delete the counters that last counted before this instant and block nobody now; returns how many.
+def prune(before: datetime) -> Iterator[int]:
+    """Delete the counters that last counted before this instant and block nobody now; yields how many.
 
-    Commits in batches of 500. An instant later than `hard_stop_delay` ago lets counters start anew too early.
+    Commits in batches. An instant later than `hard_stop_delay` ago lets counters start anew too early. Passes
+    over a counter that somebody counts at: he holds one and may wait for another, and to wait for him in turn
+    would be a deadlock.
     """
     idle = Attempts.objects.filter(changed_at__lt=before).exclude(blocked_until__gt=Now())
-    deleted = 0
-    while batch := _prune_some(idle):
-        deleted += batch
-    return deleted
-
-
-def _prune_some(idle: models.QuerySet[Attempts]) -> int:
-    with transaction.atomic():
-        # Whoever is counting holds one row and may wait for another: to wait for him in turn would be a
-        # deadlock.
-        keys = list(idle.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH])
-        return Attempts.objects.filter(pk__in=keys).delete()[0]
+    return batches.each(idle, by="changed_at", take=lambda keys: idle.filter(pk__in=keys).delete()[0])
 
 
 def _refuse_or_prepare(keys: dict[str, str]) -> None:

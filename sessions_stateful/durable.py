@@ -6,7 +6,7 @@ changed meanwhile is ever written over.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from django.db import IntegrityError, connections, router, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from accounts import people
+from accounts import batches, people
 from accounts.logins import Login
 from sessions_stateful.models import Session
 
@@ -186,12 +186,7 @@ def was_replaced(key_hash: str, *, other_than: str | None = None) -> bool:
     return Session.objects.filter(replaced_hash=key_hash).exclude(pk=other_than).exists()
 
 
-def delete_expired(*, piece: int = 500) -> int:
-    """Kill the sessions whose time has passed, a piece per transaction; returns how many there were."""
-    count, now = 0, timezone.now()
-    while True:
-        expired = Session.objects.filter(expires_at__lte=now)
-        keys = list(expired.values_list("pk", flat=True)[:piece])
-        count += expired.filter(pk__in=keys).remove()
-        if len(keys) < piece:
-            return count
+def delete_expired() -> Iterator[int]:
+    """Kill the sessions whose time has passed, a batch per transaction; yields how many."""
+    expired = Session.objects.filter(expires_at__lte=timezone.now())
+    return batches.each(expired, by="expires_at", take=lambda keys: expired.filter(pk__in=keys).remove())

@@ -377,8 +377,8 @@ class SessionStore(SessionBase):
 
     @classmethod
     def clear_expired(cls) -> None:
-        """Kill what has expired, in pieces; for `clearsessions`."""
-        durable.delete_expired()
+        """Kill what has expired, in batches."""
+        sum(durable.delete_expired())
 
     def get_session_cookie_age(self) -> int:
         """Seconds left: until its Login's absolute end, or an anonymous session's whole life."""

@@ -23,7 +23,7 @@ class TokensStatelessConfig(AppConfig):
             label=_("Token"),
             end=end.kill,
             horizon=lambda: conf.current().horizon,
-            clean=keyring.clean,
+            clean=lambda: [keyring.clean()],
             staff_limits=lambda: (conf.current().staff_idle_timeout, conf.current().staff_absolute_timeout),
         )
         flows.register(flow)

@@ -16,7 +16,7 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import people, throttle
+from accounts import batches, people, throttle
 from accounts.conf import Accounts
 from accounts.errors import TooManyAttempts
 from accounts.throttle import Attempts
@@ -369,16 +369,16 @@ def test_inside_a_transaction_attempts_are_counted_and_refused_and_the_transacti
 def test_pruning_deletes_what_was_quiet_in_batches_and_nothing_that_blocks(quiet: timedelta) -> None:
     with override_settings(ACCOUNTS=Accounts(free_failures=1, hard_stop_failures=1, hard_stop_delay=2 * DAY)):
         fail(address=None)
-    old = [Attempts(key=str(number)) for number in range(throttle.BATCH + 1)]
+    old = [Attempts(key=str(number)) for number in range(batches.FIRST + 1)]
     Attempts.objects.bulk_create(old)
     let_pass(quiet)
     fail(account=BOB, address=None)
 
     with CaptureQueriesContext(connection) as queries:
-        deleted = throttle.prune(timezone.now() - DAY)
+        deleted = sum(throttle.prune(timezone.now() - DAY))
 
-    assert deleted == (throttle.BATCH + 1 if quiet > DAY else 0)
-    assert Attempts.objects.count() == throttle.BATCH + 3 - deleted
+    assert deleted == (batches.FIRST + 1 if quiet > DAY else 0)
+    assert Attempts.objects.count() == batches.FIRST + 3 - deleted
     assert sum(query["sql"].startswith("DELETE") for query in queries) == (2 if deleted else 0)
 
 
@@ -399,7 +399,7 @@ def prune_and_leave(before: datetime) -> int:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '3s'")
-            return throttle.prune(before)
+            return sum(throttle.prune(before))
     finally:
         connection.close()
 

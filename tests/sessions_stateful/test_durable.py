@@ -12,7 +12,7 @@ import time_machine
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts import logins
+from accounts import batches, logins
 from accounts.logins import EndReason, Login
 from accounts.models import User
 from accounts.testing import alice
@@ -198,15 +198,15 @@ def test_the_sessions_of_some_logins_are_killed_and_no_others() -> None:
     assert [session.pk for session in Session.objects.all()] == [OTHER]
 
 
-def test_what_has_expired_is_killed_in_pieces_and_nothing_else() -> None:
-    now = timezone.now()
-    for number in range(7):
-        durable.insert(anonymous(f"{number}", expires_at=now - timedelta(seconds=number)))
+def test_what_has_expired_is_killed_in_batches_and_nothing_else() -> None:
+    now, count = timezone.now(), batches.FIRST + 7
+    expired = [anonymous(f"{number}", expires_at=now - timedelta(seconds=number)) for number in range(count)]
+    Session.objects.bulk_create(Session(**values) for values in expired)
     durable.insert(anonymous(KEY))
 
-    killed = durable.delete_expired(piece=3)
+    killed = list(durable.delete_expired())
 
-    assert killed == 7
+    assert killed == [batches.FIRST, 7]
     assert [session.pk for session in Session.objects.all()] == [KEY]
 
 

@@ -6,17 +6,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from accounts import cleaning, flows
+from accounts import cleaning, progress
 
 
 class Command(BaseCommand):
-    """Batches of 500, each a transaction of its own; stop it whenever you like, and run it from cron."""
+    """Batches of 500 at most, each a transaction of its own; stop it whenever you like, run it from cron."""
 
     help = "Ends logins that have timed out, and deletes history older than `history_lifetime`, in batches."
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def handle(self, *_args: Any, verbosity: int, **_options: Any) -> None:
         """Clean, and say how much there was."""
-        self.stdout.write(f"{sum(cleaning.timeouts())} logins had timed out and are recorded as ended")
-        self.stdout.write(f"{sum(cleaning.history())} rows of history were deleted")
-        for flow in flows.registered():
-            self.stdout.write(f"{flow.clean()} expired carriers of the {flow.name} flow were deleted")
+        progress.run(cleaning.steps(), stdout=self.stdout, verbosity=verbosity)
