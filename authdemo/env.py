@@ -54,7 +54,8 @@ def database(url: str, *, name: str = "DATABASE_URL") -> Setting:
     """One entry of DATABASES from `sqlite:///file`, `sqlite:////absolute/file` or `postgresql://user:pw@host/name`.
 
     PostgreSQL takes `?host=/directory` for a Unix socket, `?pool=` for the most connections of one process,
-    and any option of libpq, such as `sslmode=verify-full`.
+    `?statement_timeout=` in seconds, `?pooler=transaction` when a pooler of that kind stands before it, and
+    any option of libpq, such as `sslmode=verify-full`.
     """
     parts, options = _split(url, name=name)
     if parts.scheme not in ("sqlite", "postgres", "postgresql"):
@@ -94,7 +95,8 @@ def cache(url: str, *, name: str = "CACHE_URL") -> dict[str, Setting]:
     options = {
         # django-redis pickles by default: whoever can write to Redis could then run code here.
         "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-        # Without these a Redis that hangs would hang every request with it.
+        # Without these a Redis that hangs would hang every request with it. One try, as redis-py does for a
+        # pool: a connection that was closed meanwhile is noticed, and made anew, before it is used.
         "SOCKET_CONNECT_TIMEOUT": 0.5,
         "SOCKET_TIMEOUT": 0.5,
     }
@@ -128,8 +130,15 @@ def _postgresql(parts: SplitResult, options: dict[str, str], *, name: str) -> Se
     database_name = _decoded(parts.path.removeprefix("/"), name=name)
     if not database_name or "/" in parts.path.removeprefix("/"):
         raise EnvError(f"{name}: expected postgresql://user:password@host:port/database")
-    if not re.fullmatch("[1-9][0-9]{0,3}", most := options.pop("pool", "10")):
-        raise EnvError(f"{name}: pool must be a whole number from 1 to 9999")
+    most = _number(options.pop("pool", "10"), name=f"{name}: pool", least=1)
+    longest = _number(options.pop("statement_timeout", "30"), name=f"{name}: statement_timeout")
+    if (pooler := options.pop("pooler", "none")) not in ("none", "transaction"):
+        raise EnvError(f"{name}: pooler must be transaction, or left out")
+    if pooler == "none":
+        # Kept by the server, whatever happens here. A lock is waited for less long than a statement may run:
+        # whoever stands in that line keeps others waiting. With `options` of one's own one sets these, too.
+        limits = {"statement_timeout": longest, "lock_timeout": 5, "idle_in_transaction_session_timeout": 30}
+        options.setdefault("options", " ".join(f"-c {limit}={value}s" for limit, value in limits.items()))
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": database_name,
@@ -137,20 +146,34 @@ def _postgresql(parts: SplitResult, options: dict[str, str], *, name: str) -> Se
         "PASSWORD": _decoded(parts.password or "", name=name),
         "HOST": options.pop("host", "") or _decoded(parts.hostname or "", name=name),
         "PORT": str(parts.port or ""),
-        # A new connection costs 7-8 ms, far more than a statement. Django's persistent ones belong to a
-        # thread, and under ASGI each request has a new one; psycopg's pool belongs to the process. Beside a
-        # pool Django wants CONN_MAX_AGE 0: the connection goes back when the request ends.
+        # A new connection costs many times a statement. Django's persistent ones belong to a thread, and
+        # under ASGI each request has a new one; psycopg's pool belongs to the process. Beside a pool Django
+        # wants CONN_MAX_AGE 0: the connection goes back when the request ends.
         "CONN_MAX_AGE": 0,
         # An empty round trip when a connection is lent; without it, each that died with a restarted server
         # costs somebody a failed request.
         "CONN_HEALTH_CHECKS": True,
+        # A cursor of the server's lives on one of its sessions; the next transaction may get another.
+        "DISABLE_SERVER_SIDE_CURSORS": pooler == "transaction",
         "OPTIONS": {
             "connect_timeout": 3,
+            # The network has swallowed the server: what was sent is not acknowledged for 5 s, or no answer
+            # comes and the probes that follow after 10 s do not, either. Not for a server that is busy.
+            "tcp_user_timeout": 5000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
             # With the server away, or every connection lent, a request fails after `timeout` seconds.
-            "pool": {"min_size": 1, "max_size": int(most), "timeout": 5},
+            "pool": {"min_size": 1, "max_size": most, "timeout": 5},
             **options,
         },
     }
+
+
+def _number(value: str, *, name: str, least: int = 0) -> int:
+    if not re.fullmatch("[0-9]{1,4}", value) or int(value) < least:
+        raise EnvError(f"{name} must be a whole number from {least} to 9999")
+    return int(value)
 
 
 def _smtp(parts: SplitResult, options: dict[str, str], *, name: str) -> Setting:

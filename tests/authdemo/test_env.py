@@ -167,6 +167,8 @@ def test_postgresql_is_reached_by_a_unix_socket_and_a_pool_of_a_given_size() -> 
         "postgresql://alice:s3cret@db/ledger?pool=0",
         "postgresql://alice:s3cret@db/ledger?pool=s3cret",
         "postgresql://alice:s3cret@db/ledger?pool=٣",
+        "postgresql://alice:s3cret@db/ledger?statement_timeout=-1",
+        "postgresql://alice:s3cret@db/ledger?pooler=session",
     ],
 )
 def test_a_database_that_cannot_be_meant_is_refused_without_showing_it(url: str) -> None:
