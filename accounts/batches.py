@@ -9,8 +9,9 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-# What one transaction may take: whoever stands behind it waits as long, and three times that is still little.
-TARGET_SECONDS = 0.025
+# What one transaction may take: whoever stands behind it waits so long, and on SQLite until he looks again.
+# Now and then one takes ten times as long.
+TARGET_SECONDS, SQLITE_TARGET_SECONDS = 0.025, 0.01
 FEWEST, FIRST, MOST = 20, 100, 500
 # SQLite's waiting writers look every 25 ms (and every 100 once they have waited for 128): if the lock is free
 # for less, it may be taken again each time they look.
@@ -27,10 +28,12 @@ class Pace:
 
     def took(self, seconds: float, *, rows: int) -> None:
         """Learn how long a batch took: half as many rows next time at least, twice as many at most."""
-        wanted = self.size * min(2.0, max(0.5, TARGET_SECONDS / max(seconds, 1e-6)))
+        alone = connection.vendor == "sqlite"
+        target = SQLITE_TARGET_SECONDS if alone else TARGET_SECONDS
+        wanted = self.size * min(2.0, max(0.5, target / max(seconds, 1e-6)))
         self.size = min(MOST, max(FEWEST, int(wanted)))
         # On SQLite everybody else writes in the pauses; on PostgreSQL beside us.
-        self._pause = max(SQLITE_PAUSE_SECONDS, seconds) if connection.vendor == "sqlite" else 0.0
+        self._pause = max(SQLITE_PAUSE_SECONDS, seconds) if alone else 0.0
         if self._most_each_second:
             self._pause = max(self._pause, rows / self._most_each_second - seconds)
 
