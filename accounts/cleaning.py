@@ -18,7 +18,6 @@ from accounts import batches, conf, flows, logins, throttle
 from accounts.events import Event
 from accounts.logins import EndReason, Login
 
-IDLE_GRACE = timedelta(minutes=2)
 # Each process reads the ends of the last 30 s again and again (accounts/reader.py).
 MOST_ENDS_EACH_SECOND: int | None = 100
 
@@ -49,7 +48,7 @@ def timeouts() -> Iterator[int]:
     yield from _end(over, by="expires_at", reason=EndReason.ABSOLUTE_TIMEOUT)
     for idle_timeout in _idle_timeouts(live):
         # "Last seen" is written up to a minute late; whoever is still in use must not be ended for that.
-        idle = live.filter(idle_timeout=idle_timeout, seen_at__lt=now - IDLE_GRACE - idle_timeout)
+        idle = live.filter(idle_timeout=idle_timeout, seen_at__lt=now - logins.IDLE_GRACE - idle_timeout)
         yield from _end(idle, by="seen_at", reason=EndReason.IDLE_TIMEOUT)
 
 

@@ -163,6 +163,10 @@ def _postgresql(parts: SplitResult, options: dict[str, str], *, name: str) -> Se
             "keepalives_idle": 10,
             "keepalives_interval": 2,
             "keepalives_count": 3,
+            # To plan the look-up of a session takes longer than to answer it, so what a connection has asked
+            # five times is planned once. Not behind a pooler: the next transaction has another session.
+            "server_side_binding": pooler == "none",
+            "prepare_threshold": 5 if pooler == "none" else None,
             # With the server away, or every connection lent, a request fails after `timeout` seconds.
             "pool": {"min_size": 1, "max_size": most, "timeout": 5},
             **options,

@@ -186,6 +186,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("changed_at", models.DateTimeField(editable=False, null=True)),
+                ("copy_version", models.PositiveBigIntegerField(default=0, editable=False)),
                 (
                     "ended_by",
                     models.ForeignKey(
@@ -246,5 +247,21 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="login",
             index=models.Index(fields=["-started_at", "-id"], name="login_started"),
+        ),
+        migrations.AddIndex(
+            model_name="login",
+            index=models.Index(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=["expires_at"],
+                name="login_live_expires",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="login",
+            index=models.Index(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=["idle_timeout", "seen_at"],
+                name="login_live_seen",
+            ),
         ),
     ]

@@ -48,6 +48,7 @@ def logins(
         "expires_at": _instant(expires_in, count),
         "ended_at": ended,
         "changed_at": ended,
+        "copy_version": "0",
         "end_reason": "''" if ended_ago is None else "'logout'",
     }
     _fill(Login, values, source=_numbers(count))
