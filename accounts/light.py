@@ -28,10 +28,10 @@ def maker(
     def make() -> Any:
         if _is_listened_to(model):
             return slowly()
-        person = model.__new__(model)
-        person.__dict__.update(attributes)
-        person._state = state = ModelState()
+        state = ModelState()
         state.adding, state.db = False, using
+        person = model.__new__(model)
+        person.__dict__ = {**attributes, "_state": state}
         return person
 
     def slowly() -> Any:

@@ -388,16 +388,16 @@ def seen(login: uuid.UUID, *, last: datetime) -> None:
         writer.put(login)
 
 
-_next_put: dict[uuid.UUID, float] = {}
+_next_put: dict[int, float] = {}
 MOST_NEXT_PUT = 100_000
 
 
 def seen_by_token(login: uuid.UUID) -> None:
     """As `seen`, for a flow that carries no "last seen": this process knows when the next write is due."""
     now = time.time()
-    if now < _next_put.get(login, 0.0):
+    if now < _next_put.get(login.int, 0.0):
         return
     if len(_next_put) >= MOST_NEXT_PUT:
         _next_put.clear()
-    _next_put[login] = now + conf.current().seen_interval.total_seconds()
+    _next_put[login.int] = now + conf.current().seen_interval.total_seconds()
     writer.put(login)

@@ -68,9 +68,9 @@ class Standing:
         seconds = budget.total_seconds()
         return self._read_at is not None and seconds > 0 and time.monotonic() - self._read_at <= seconds
 
-    def check(self, login: UUID, *, user: UUID, version: int, budget: timedelta | None = None) -> Answer:
-        """As the module's `check`, for who has it at hand."""
-        if not self.is_within(conf.current().standing_budget if budget is None else budget):
+    def judge(self, login: UUID, *, user: UUID, version: int, is_fresh: bool) -> Answer:
+        """As the module's `check`, for who has asked already whether the knowledge is within the budget."""
+        if not is_fresh:
             return _ask(self, login, version=version)
         known = self.known
         if known.is_empty():
@@ -256,7 +256,9 @@ def check(login: UUID, *, user: UUID, version: int, budget: timedelta | None = N
     statement, and if that fails StandingUnknown (503). A version higher than the known one says that this
     process is behind, and is good.
     """
-    return here().check(login, user=user, version=version, budget=budget)
+    mine = here()
+    is_fresh = mine.is_within(conf.current().standing_budget if budget is None else budget)
+    return mine.judge(login, user=user, version=version, is_fresh=is_fresh)
 
 
 def _ask(mine: Standing, login: UUID, *, version: int) -> Answer:

@@ -112,14 +112,15 @@ def _verify(request: HttpRequest, raw: bytes) -> tuple[AccessToken, Verified]:
 
 
 def _judged(request: HttpRequest, raw: bytes) -> Verified:
-    mine, limit = standing.freshen(), budget.of(request)
+    mine = standing.freshen()
+    is_fresh = mine.is_within(budget.of(request))
     try:
-        known = _read(raw, keys.ring(up_to_date=mine.is_within(limit)))
+        known = _read(raw, keys.ring(up_to_date=is_fresh))
     except (DatabaseError, InterfaceError) as error:
         # Only a process that does not know its keys asks for them.
         raise StandingUnknown from error
     login, user = known.carried.login_id, known.public_id
-    answer = mine.check(login, user=user, version=known.version, budget=limit)
+    answer = mine.judge(login, user=user, version=known.version, is_fresh=is_fresh)
     if answer is Answer.ENDED:
         raise TokenNotValid("ended")
     if answer is Answer.STALE:
@@ -132,24 +133,25 @@ def _read(raw: bytes, ring: Ring) -> Verified:
     chosen, now = conf.current(), time.time()
     if len(raw) > chosen.max_token_bytes:
         raise TokenNotValid("form")
-    name = name_of(raw)
-    known = ring.remembered.get(name, under=chosen, now=now)
+    signed, _dot, signature = raw.rpartition(b".")
+    name = name_of(signature)
+    known = ring.remembered.get(name, signed, under=chosen, now=now)
     if known is None:
-        known = _prepared(claims.read(raw), under=chosen)
+        known = _prepared(claims.read(raw), signed, under=chosen)
         ring.remembered.put(name, known, most=chosen.remembered_tokens, now=now)
     return known
 
 
-def _prepared(said: dict[str, Any], *, under: Tokens) -> Verified:
+def _prepared(said: dict[str, Any], signed: bytes, *, under: Tokens) -> Verified:
     leeway, public_id = under.leeway.total_seconds(), UUID(said["sub"])
     signed_in = datetime.fromtimestamp(said["auth_time"], tz=timezone.utc)
     return Verified(
+        signed=signed,
         read_under=under,
         begins_at=max(said["iat"], said.get("nbf", 0)) - leeway,
         ends_at=said["exp"] + leeway,
         carried=Carried(login_id=UUID(said["sid"]), flow=FLOW, authenticated_at=signed_in),
         public_id=public_id,
         version=said["ver"],
-        claims=said,
         make_user=claims.user_maker(said, public_id),
     )

@@ -6,7 +6,6 @@ exactly `alg`, `kid` and `typ`, and every claim of the type and in the range in 
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import secrets
@@ -113,14 +112,13 @@ class AccessToken(SimpleAccessToken):
         What a request does to its claims stays with the request.
         """
         token = cls.__new__(cls)
-        token.token = raw  # type: ignore[assignment] # as simplejwt does
-        token._known = known
+        token.__dict__ = {"token": raw, "_known": known}
         return token
 
     @cached_property
     def payload(self) -> dict[str, Any]:  # type: ignore[override]
         """The claims, this instance's own."""
-        return copy.deepcopy(self._known.claims) if self._known else {}
+        return _object(self._known.signed.partition(b".")[2]) if self._known else {}
 
     @cached_property
     def current_time(self) -> datetime:  # type: ignore[override]

@@ -1,7 +1,8 @@
-"""The access tokens that this process has verified: each costs its signature once, then a hash of its text.
+"""The access tokens that this process has verified: each costs its signature once, then a hash and a look.
 
 What a token says cannot change, so only its end, its key and its Login's standing have to be asked again. The
-memory is part of the process's copy of the key ring, and goes with it.
+memory is part of the process's copy of the key ring, and goes with it. Of a token's text it holds the part
+that was signed, and of the signature, without which that is worth nothing, a hash.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,22 +24,22 @@ if TYPE_CHECKING:
 class Verified(NamedTuple):
     """What one verified token says, ready for every request that brings it; none of them can change it.
 
-    Good from `begins_at` until `ends_at` (seconds since 1970, leeway included), and only under the settings
-    that it was `read_under`. `claims` are handed out as copies, and `make_user` makes a new person each time.
+    `signed` is the token up to its last dot. It is good from `begins_at` until `ends_at` (seconds since 1970,
+    leeway included), and only under the settings that it was `read_under`. `make_user` makes a new person.
     """
 
+    signed: bytes
     read_under: Tokens
     begins_at: float
     ends_at: float
     carried: Carried
     public_id: UUID
     version: int
-    claims: dict[str, Any]
     make_user: Callable[[], AbstractUser]
 
 
 class Remembered:
-    """Verified tokens by a hash of their text, the oldest forgotten first: all live about equally long.
+    """Verified tokens by a hash of their signature, the oldest forgotten first: all live about equally long.
 
     Reading takes no lock: it is one look into a dict.
     """
@@ -53,10 +54,18 @@ class Remembered:
     def __len__(self) -> int:
         return len(self._by_hash)
 
-    def get(self, name: bytes, *, under: Tokens, now: float) -> Verified | None:
-        """What the token of this name says, if it was verified under these settings and is good now."""
+    def get(self, name: bytes, signed: bytes, *, under: Tokens, now: float) -> Verified | None:
+        """What this token says, if it was verified under these settings and is good now.
+
+        `name` stands for its signature (`name_of`), `signed` is all that comes before that.
+        """
         known = self._by_hash.get(name)
-        if known is not None and known.read_under is under and known.begins_at <= now < known.ends_at:
+        if (
+            known is not None
+            and known.signed == signed
+            and known.read_under is under
+            and known.begins_at <= now < known.ends_at
+        ):
             self.hits += 1
             return known
         self.misses += 1
@@ -77,9 +86,9 @@ class Remembered:
         return bool(self._in_order) and self._by_hash[self._in_order[0]].ends_at <= now
 
 
-def name_of(token: bytes) -> bytes:
-    """The name under which a token's text is remembered: nothing that could be sent as a token.
+def name_of(signature: bytes) -> bytes:
+    """The name of a token by its signature, from which nobody gets that signature back.
 
-    BLAKE2b takes half the instructions of SHA-256, and no longer where a processor has SHA-256 built in.
+    Of the whole text it would cost three times as much: hashing is by the byte, comparing nearly free.
     """
-    return blake2b(token).digest()
+    return blake2b(signature).digest()
