@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
 from typing import Literal
+from functools import cached_property, lru_cache
 
 from django.conf import settings
 
@@ -41,8 +41,14 @@ class Accounts:
     hard_stop_failures: int = 100
     hard_stop_delay: timedelta = timedelta(hours=24)
 
+    @cached_property
+    def standing_budget_seconds(self) -> float:
+        """The budget as a number, for what each request asks."""
+        return self.standing_budget.total_seconds()
 
-_wrapped = object.__getattribute__
+
+# Where Django keeps what was asked for, until it is overridden or deleted.
+_asked_for = vars(settings)
 
 
 @lru_cache(maxsize=1)
@@ -52,6 +58,6 @@ def _default() -> Accounts:
 
 def current() -> Accounts:
     """The project's setting, or the defaults; asked at call time so that `override_settings` works."""
-    # Past LazyObject's own __getattribute__: several of these stand on the path of each request.
-    value = getattr(_wrapped(settings, "_wrapped"), "ACCOUNTS", None)
+    # Past LazyObject's own __getattribute__: this is on the path of each request.
+    value = _asked_for.get("ACCOUNTS") or getattr(settings, "ACCOUNTS", None)
     return value if isinstance(value, Accounts) else _default()

@@ -47,7 +47,8 @@ class Tokens:
         return self.access_lifetime + 2 * self.leeway
 
 
-_wrapped = object.__getattribute__
+# Where Django keeps what was asked for, until it is overridden or deleted.
+_asked_for = vars(settings)
 
 
 @lru_cache(maxsize=1)
@@ -57,8 +58,8 @@ def _default() -> Tokens:
 
 def current() -> Tokens:
     """The project's setting, or the defaults; asked at call time so that `override_settings` works."""
-    # Past LazyObject's own __getattribute__: several of these stand on the path of each request.
-    value = getattr(_wrapped(settings, "_wrapped"), "TOKENS_STATELESS", None)
+    # Past LazyObject's own __getattribute__: this is on the path of each request.
+    value = _asked_for.get("TOKENS_STATELESS") or getattr(settings, "TOKENS_STATELESS", None)
     return value if isinstance(value, Tokens) else _default()
 
 
