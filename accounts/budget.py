@@ -28,17 +28,17 @@ def within(budget: timedelta) -> Callable[[View], View]:
     return mark
 
 
-def of(request: HttpRequest) -> timedelta:
+def seconds_of(request: HttpRequest) -> float:
     """The budget of the view that this request was routed to; the project's before that is known."""
-    chosen = conf.current().standing_budget
+    chosen = conf.current().standing_budget_seconds
     match = request.resolver_match
     if match is None:
         return chosen
     view = match.func
-    own = getattr(view, "standing_budget", None)
+    own: timedelta | None = getattr(view, "standing_budget", None)
     if own is None:
         # Django names the class of a view by one name, DRF's view sets by another alone.
         own = getattr(
             getattr(view, "view_class", None) or getattr(view, "cls", None), "standing_budget", None
         )
-    return chosen if own is None else min(own, chosen)
+    return chosen if own is None else min(own.total_seconds(), chosen)

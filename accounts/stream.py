@@ -115,12 +115,15 @@ def read_entry(fields: dict[bytes, bytes]) -> Arrival | None:
 
 
 class Follower:
-    """One process's place in the stream. Requests and the reader's thread share it."""
+    """One process's place in the stream. Requests and the reader's thread share it.
+
+    Whoever asks what has `arrived` holds the `lock` until that is learned.
+    """
 
     def __init__(self, url: str) -> None:
         self._pool = _pool(url)
         self._key = conf.current().feed_key
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._connection: ConnectionInterface | None = None
         self._poll = select.poll()
         self._place = b""
@@ -135,16 +138,15 @@ class Follower:
 
     def arrived(self) -> list[Arrival]:
         """What has arrived since, without waiting for more. When nothing has, that costs one system call."""
-        with self._lock:
-            if self._connection is None or not self._poll.poll(0):
-                return []
-            try:
-                return self._taken(self._connection)
-            except NothingYet:
-                return []
-            except FAILURES as error:
-                self._lose(type(error).__name__)
-                return []
+        if self._connection is None or not self._poll.poll(0):
+            return []
+        try:
+            return self._taken(self._connection)
+        except NothingYet:
+            return []
+        except FAILURES as error:
+            self._lose(type(error).__name__)
+            return []
 
     def wait(self, seconds: float) -> bool:
         """Sleep until something arrives or it is closed, at most so long; at once False if it is not open."""
@@ -176,13 +178,13 @@ class Follower:
 
     def doubt(self, reason: str) -> None:
         """Hang up because the feed cannot be relied on, to open it anew."""
-        with self._lock:
+        with self.lock:
             if self._connection is not None:
                 self._lose(reason)
 
     def close(self) -> None:
         """Hang up; whoever waits wakes."""
-        with self._lock:
+        with self.lock:
             self._hang_up()
 
     def _lose(self, reason: str) -> None:

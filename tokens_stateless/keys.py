@@ -65,7 +65,7 @@ _epoch = object()
 _held: tuple[object, Ring] | None = None
 
 
-def ring(*, up_to_date: bool | None = None) -> Ring:
+def ring(*, up_to_date: bool = False, now: float | None = None) -> Ring:
     """The ring as this process knows it: one statement after a change, none while its knowledge is fresh.
 
     Beyond the budget one statement each time, and DatabaseError where that fails: a key may be revoked.
@@ -75,9 +75,9 @@ def ring(*, up_to_date: bool | None = None) -> Ring:
     global _held
     # What is published while the rows are read may not be in them. Such a copy is of an epoch that is over.
     epoch, held = _epoch, _held
-    if held is None or held[0] is not epoch or _is_behind(up_to_date):
+    if held is None or held[0] is not epoch or not (up_to_date or _is_fresh()):
         _held = held = (epoch, _read())
-    elif time.time() >= held[1].until:
+    elif (now or time.time()) >= held[1].until:
         _held = held = (epoch, _without_expired(held[1]))
     return held[1]
 
@@ -135,8 +135,8 @@ def _longest_cache() -> timedelta:
     return conf.current().jwks_max_age
 
 
-def _is_behind(up_to_date: bool | None) -> bool:
-    return not (up_to_date or standing.here().is_within(accounts_conf.current().standing_budget))
+def _is_fresh() -> bool:
+    return standing.here().is_within(accounts_conf.current().standing_budget_seconds)
 
 
 def _read() -> Ring:

@@ -81,7 +81,7 @@ class Long(OfDRF):
 @budget.within(NEVER)
 def of_django(request: HttpRequest) -> HttpResponse:
     """A function of Django's, whose person is the cookie's."""
-    return JsonResponse({"budget": budget.of(request).total_seconds()})
+    return JsonResponse({"budget": budget.seconds_of(request)})
 
 
 @budget.within(NEVER)
@@ -254,10 +254,10 @@ def test_views_of_django_have_theirs_too(where: str, client: Client) -> None:
 def test_before_the_view_is_known_it_is_the_projects() -> None:
     request = HttpRequest()
 
-    before = budget.of(request)
+    before = timedelta(seconds=budget.seconds_of(request))
     request.resolver_match = resolve("/short/")
 
-    assert (before, budget.of(request)) == (conf.current().standing_budget, SHORT)
+    assert (before, budget.seconds_of(request)) == (conf.current().standing_budget, 1)
 
 
 def test_a_decorated_class_still_is_that_class() -> None:

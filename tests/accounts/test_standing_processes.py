@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -248,6 +249,23 @@ def test_on_postgresql_the_ledger_is_read_twice_a_second(reading: standing.Stand
     wait_until(lambda: reading.reads >= before + 3, what="three reads", seconds=3)
 
     assert 1.2 <= time.monotonic() - began <= 2.5
+
+
+@on_postgresql
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_on_postgresql_a_reader_that_has_died_is_followed_by_another(
+    reading: standing.Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first: Any = reading._thread
+    monkeypatch.setattr(reading, "_next_read_at", sys.exit)
+    first.join(timeout=10)
+    monkeypatch.undo()
+
+    standing.freshen()
+
+    before = reading.reads
+    wait_until(lambda: reading.reads > before, what="a read", seconds=5)
+    assert (first.is_alive(), reading._thread is first) == (False, False)
 
 
 @on_postgresql
