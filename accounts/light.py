@@ -23,15 +23,18 @@ def maker(
     """
     as_read = dict(values)
     # `_as_read` is replaced and never changed, so all that are made can share it.
-    attributes = {**as_read, "_as_read": as_read, "_is_light": True}
+    attributes = {**as_read, "_as_read": as_read, "_is_light": True, "_state": None}
 
     def make() -> Any:
-        if _is_listened_to(model):
+        # Mostly nobody listens to anything.
+        if (pre_init.receivers or post_init.receivers) and _is_listened_to(model):
             return slowly()
         state = ModelState()
         state.adding, state.db = False, using
-        person = model.__new__(model)
-        person.__dict__ = {**attributes, "_state": state}
+        own = attributes.copy()
+        own["_state"] = state
+        person = object.__new__(model)
+        person.__dict__ = own
         return person
 
     def slowly() -> Any:
@@ -57,7 +60,4 @@ def _plain_columns(model: type[models.Model], usual: Callable[..., Any]) -> froz
 
 def _is_listened_to(model: type[models.Model]) -> bool:
     """Whether somebody wants to hear of each instance that is made."""
-    # Mostly nobody listens at all.
-    if not pre_init.receivers and not post_init.receivers:
-        return False
     return pre_init.has_listeners(model) or post_init.has_listeners(model)
