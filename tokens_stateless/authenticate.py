@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -20,8 +20,7 @@ from tokens_stateless import claims, conf, keys
 from tokens_stateless.claims import AccessToken
 from tokens_stateless.errors import BadAuthorization, TokenNotValid, TokenStale
 from tokens_stateless.issue import FLOW
-from tokens_stateless.keys import Ring
-from tokens_stateless.remembered import Verified, name_of
+from tokens_stateless.remembered import Verified, beginning_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -30,12 +29,12 @@ if TYPE_CHECKING:
     from accounts.models import AbstractUser
     from tokens_stateless.conf import Tokens
 
-SCHEME = b"bearer"
-SPACE, COMMA = b" ,"
+# What the header begins with, mostly; and with what, where it is ours: the scheme's token (RFC 9110 section
+# 5.6.2) ends where "bearer" does, and its case does not matter (section 11.1).
+USUAL = "Bearer "
+OURS = re.compile(r"\s*bearer(?![!#$%&'*+.^_`|~0-9a-z-])", re.IGNORECASE | re.ASCII)
 # What the token is called in an address or a form, where others allow that.
 PARAMETER, FORM = "access_token", "application/x-www-form-urlencoded"
-# The scheme is ours when its token (RFC 9110 section 5.6.2) ends where "bearer" does.
-OURS = re.compile(rb"\s*bearer(?![!#$%&'*+.^_`|~0-9a-z-])", re.IGNORECASE)
 
 
 class TokenAuthentication(JWTAuthentication):
@@ -45,9 +44,8 @@ class TokenAuthentication(JWTAuthentication):
     token never falls back to a session.
     """
 
-    def __init__(self) -> None:
-        # DRF makes one for each request, and simplejwt's looks up the user model, which nobody needs.
-        pass
+    # DRF makes one for each request, and simplejwt's looks up the user model, which nobody needs.
+    __init__ = object.__init__
 
     @property
     def user_model(self) -> type[AbstractUser]:  # type: ignore[override]
@@ -56,30 +54,15 @@ class TokenAuthentication(JWTAuthentication):
 
     def authenticate(self, request: Request) -> tuple[AbstractUser, AccessToken] | None:  # type: ignore[override]
         """The person and the token, or None."""
-        header = self.get_header(request)
-        raw = self.get_raw_token(header) if header else None
-        if raw is None:
-            return None
         plain = request._request
+        header = plain.META.get("HTTP_AUTHORIZATION")
+        if not header or not (header.startswith(USUAL) or OURS.match(header)):
+            return None
         if _comes_twice(plain):
             raise BadAuthorization
-        token, known = _verify(plain, raw)
+        known = _accepted(plain, header)
         carried.put(plain, known.carried)
-        return known.make_user(), token
-
-    def get_header(self, request: Request) -> bytes | None:  # type: ignore[override]
-        """The Authorization header as it was sent."""
-        header = request._request.META.get("HTTP_AUTHORIZATION")
-        return header.encode("latin-1") if isinstance(header, str) else header
-
-    def get_raw_token(self, header: bytes) -> bytes | None:
-        """The token of an Authorization header; the scheme's case does not matter (RFC 9110 section 11.1)."""
-        if not header.startswith(b"Bearer ") and not OURS.match(header):
-            return None
-        scheme, _space, token = header.partition(b" ")
-        if scheme.lower() != SCHEME or not token or SPACE in token or COMMA in token:
-            raise BadAuthorization
-        return token
+        return known.make_user(), AccessToken.again(known, header=header)
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge when no token was sent: no error attribute (RFC 6750 section 3.1)."""
@@ -93,60 +76,60 @@ def _comes_twice(request: HttpRequest) -> bool:
     return request.content_type == FORM and PARAMETER in request.POST
 
 
-def verify(request: HttpRequest, raw: bytes) -> AccessToken:
-    """The access token in these bytes, if it is good in itself and its Login still stands.
+def _token(header: str) -> str:
+    """The token in an Authorization header of ours."""
+    scheme, _space, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token or " " in token or "," in token:
+        raise BadAuthorization
+    return token
+
+
+def verify(request: HttpRequest, token: str) -> AccessToken:
+    """This access token, if it is good in itself and its Login still stands.
 
     Raises TokenNotValid, TokenStale or StandingUnknown.
     """
-    return _verify(request, raw)[0]
-
-
-def _verify(request: HttpRequest, raw: bytes) -> tuple[AccessToken, Verified]:
+    header = USUAL + token
     try:
-        known = _judged(request, raw)
+        return AccessToken.again(_accepted(request, header), header=header)
+    except BadAuthorization:
+        # It did not come in a header.
+        raise TokenNotValid("form") from None
+
+
+def _accepted(request: HttpRequest, header: str) -> Verified:
+    mine = standing.freshen()
+    is_fresh = mine.is_within(budget.seconds_of(request))
+    now, chosen = time.time(), conf.current()
+    try:
+        remembered = keys.ring(up_to_date=is_fresh, now=now).remembered
+        known = remembered.get(header, under=chosen, now=now)
+        if known is None:
+            known = _read(header, under=chosen)
+            remembered.put(header, known, most=chosen.remembered_tokens, now=now)
+        login = known.carried.login_id
+        answer = mine.judge(login, user=known.public_id, version=known.version, is_fresh=is_fresh)
+        if answer is Answer.ENDED:
+            raise TokenNotValid("ended")  # noqa: TRY301 - to be noted below, like every refusal
     except TokenNotValid as error:
         events.note("authn_token_refused", request=request, reason=error.reason)
         raise
-    logins.seen_by_token(known.carried.login_id)
-    return AccessToken.again(raw, known), known
-
-
-def _judged(request: HttpRequest, raw: bytes) -> Verified:
-    mine = standing.freshen()
-    is_fresh = mine.is_within(budget.of(request))
-    try:
-        known = _read(raw, keys.ring(up_to_date=is_fresh))
     except (DatabaseError, InterfaceError) as error:
         # Only a process that does not know its keys asks for them.
         raise StandingUnknown from error
-    login, user = known.carried.login_id, known.public_id
-    answer = mine.judge(login, user=user, version=known.version, is_fresh=is_fresh)
-    if answer is Answer.ENDED:
-        raise TokenNotValid("ended")
     if answer is Answer.STALE:
         raise TokenStale
+    logins.seen_by_token(login)
     return known
 
 
-def _read(raw: bytes, ring: Ring) -> Verified:
-    """What these bytes say: read strictly the first time, remembered then. A refused token is not kept."""
-    chosen, now = conf.current(), time.time()
-    if len(raw) > chosen.max_token_bytes:
-        raise TokenNotValid("form")
-    signed, _dot, signature = raw.rpartition(b".")
-    name = name_of(signature)
-    known = ring.remembered.get(name, signed, under=chosen, now=now)
-    if known is None:
-        known = _prepared(claims.read(raw), signed, under=chosen)
-        ring.remembered.put(name, known, most=chosen.remembered_tokens, now=now)
-    return known
-
-
-def _prepared(said: dict[str, Any], signed: bytes, *, under: Tokens) -> Verified:
+def _read(header: str, *, under: Tokens) -> Verified:
+    """What the token in this header says, read strictly."""
+    said = claims.read(_token(header).encode("utf-8", "replace"))
     leeway, public_id = under.leeway.total_seconds(), UUID(said["sub"])
     signed_in = datetime.fromtimestamp(said["auth_time"], tz=timezone.utc)
     return Verified(
-        signed=signed,
+        beginning=beginning_of(header),
         read_under=under,
         begins_at=max(said["iat"], said.get("nbf", 0)) - leeway,
         ends_at=said["exp"] + leeway,

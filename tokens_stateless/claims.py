@@ -66,6 +66,7 @@ class AccessToken(SimpleAccessToken):
 
     _token_backend = Backend(keys.ALGORITHM)
     _known: Verified | None = None
+    _header = ""
 
     def get_token_backend(self) -> Backend:
         """The backend that knows our keys."""
@@ -106,19 +107,24 @@ class AccessToken(SimpleAccessToken):
         return token
 
     @classmethod
-    def again(cls, raw: bytes, known: Verified) -> AccessToken:
-        """The token of a text that was verified before; as `AccessToken(raw)`, for next to nothing.
+    def again(cls, known: Verified, *, header: str) -> AccessToken:
+        """The token in a header that was verified before; as `AccessToken(…)`, for next to nothing.
 
         What a request does to its claims stays with the request.
         """
-        token = cls.__new__(cls)
-        token.__dict__ = {"token": raw, "_known": known}
+        token = object.__new__(cls)
+        token._known, token._header = known, header
         return token
+
+    @cached_property
+    def token(self) -> bytes:  # type: ignore[override]
+        """The text that was verified."""
+        return self._header.rpartition(" ")[2].encode()
 
     @cached_property
     def payload(self) -> dict[str, Any]:  # type: ignore[override]
         """The claims, this instance's own."""
-        return _object(self._known.signed.partition(b".")[2]) if self._known else {}
+        return _object(self._known.beginning.split(".")[1].encode()) if self._known else {}
 
     @cached_property
     def current_time(self) -> datetime:  # type: ignore[override]

@@ -77,7 +77,7 @@ def for_client(
         audience=audience, scopes=_granted(scope, client.scope_set), client_id=client.pk, acting=True
     )
     try:
-        token = authenticate.verify(request, subject_token.encode("utf-8", "replace"))
+        token = authenticate.verify(request, subject_token)
     except TokenNotValid:
         raise SubjectNotValid from None
     except TokenStale:

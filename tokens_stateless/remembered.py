@@ -3,14 +3,16 @@
 What a token says cannot change, so only its end, its key and its Login's standing have to be asked again. The
 memory is part of the process's copy of the key ring, and goes with it. Of a token's text it holds the part
 that was signed, and of the signature, without which that is worth nothing, a hash.
+It is known by the whole header, as it was sent, which so is neither parsed nor encoded again.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,14 +23,20 @@ if TYPE_CHECKING:
     from tokens_stateless.conf import Tokens
 
 
-class Verified(NamedTuple):
+# An ES256 signature in base64url, with which each header ends (RFC 7518 section 3.4).
+SIGNATURE_LETTERS = 86
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verified:
     """What one verified token says, ready for every request that brings it; none of them can change it.
 
-    `signed` is the token up to its last dot. It is good from `begins_at` until `ends_at` (seconds since 1970,
-    leeway included), and only under the settings that it was `read_under`. `make_user` makes a new person.
+    `beginning` is all of the header that brought it but the signature. It is good from `begins_at` until
+    `ends_at` (seconds since 1970, leeway included), and only under the settings that it was `read_under`.
+    `make_user` makes a new person.
     """
 
-    signed: bytes
+    beginning: str
     read_under: Tokens
     begins_at: float
     ends_at: float
@@ -54,15 +62,12 @@ class Remembered:
     def __len__(self) -> int:
         return len(self._by_hash)
 
-    def get(self, name: bytes, signed: bytes, *, under: Tokens, now: float) -> Verified | None:
-        """What this token says, if it was verified under these settings and is good now.
-
-        `name` stands for its signature (`name_of`), `signed` is all that comes before that.
-        """
-        known = self._by_hash.get(name)
+    def get(self, header: str, *, under: Tokens, now: float) -> Verified | None:
+        """What the token in this header says, if it was verified under these settings and is good now."""
+        known = self._by_hash.get(_name(header))
         if (
             known is not None
-            and known.signed == signed
+            and known.beginning == header[:-SIGNATURE_LETTERS]
             and known.read_under is under
             and known.begins_at <= now < known.ends_at
         ):
@@ -71,10 +76,11 @@ class Remembered:
         self.misses += 1
         return None
 
-    def put(self, name: bytes, verified: Verified, *, most: int, now: float) -> None:
+    def put(self, header: str, verified: Verified, *, most: int, now: float) -> None:
         """Remember a token, at most so many; what has ended goes first, then what is oldest."""
         if most <= 0:
             return
+        name = _name(header)
         with self._writing:
             if name not in self._by_hash:
                 self._in_order.append(name)
@@ -86,9 +92,11 @@ class Remembered:
         return bool(self._in_order) and self._by_hash[self._in_order[0]].ends_at <= now
 
 
-def name_of(signature: bytes) -> bytes:
-    """The name of a token by its signature, from which nobody gets that signature back.
+def beginning_of(header: str) -> str:
+    """All of a header but the signature."""
+    return header[:-SIGNATURE_LETTERS]
 
-    Of the whole text it would cost three times as much: hashing is by the byte, comparing nearly free.
-    """
-    return blake2b(signature).digest()
+
+def _name(header: str) -> bytes:
+    """The name of a token by its signature, from which nobody gets that signature back."""
+    return blake2b(header[-SIGNATURE_LETTERS:].encode()).digest()

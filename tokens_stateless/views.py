@@ -181,7 +181,7 @@ class VerifyView(Door):
         """Whether an access token is good now."""
         data = TokenSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        authenticate.verify(request._request, data.validated_data["token"].encode("utf-8", "replace"))
+        authenticate.verify(request._request, data.validated_data["token"])
         return Response({})
 
 

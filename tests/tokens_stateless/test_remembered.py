@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.test import RequestFactory, override_settings
+from django.test import Client, RequestFactory, override_settings
 from rest_framework.request import Request
 
 from accounts import logins
@@ -33,7 +33,7 @@ def authenticated(held: Held) -> Any:
 
 def said(entry: Verified) -> Any:
     """The claims of a token that is remembered."""
-    return forge.read(f"{entry.signed.decode()}.")[1]
+    return forge.read(f"{entry.beginning.removeprefix('Bearer ')}")[1]
 
 
 def tokens(held: Held, number: int) -> list[str]:
@@ -137,12 +137,26 @@ def test_a_refused_token_is_not_remembered(held: Held) -> None:
     assert len(memory()) == 0
 
 
-def test_a_token_that_is_too_long_is_not_even_hashed(held: Held) -> None:
+@pytest.mark.parametrize("more", ["A", "A.", "A" * 4096])
+def test_nor_is_what_stands_before_or_behind_its_signed_part(more: str, held: Held) -> None:
+    """However long it is, no more than a signature's letters of it is hashed."""
     doors.me(held.access)
-    asked = (memory().hits, memory().misses)
+    signed, _dot, signature = held.access.rpartition(".")
+    others = [f"{more}{held.access}", f"{held.access}{more}", f"{signed}.{more}{signature}", signature]
 
-    assert doors.me(held.access + "A" * 4096).status_code == 401
-    assert (memory().hits, memory().misses) == asked
+    assert {doors.me(other).status_code for other in others} == {401}
+    assert (memory().hits, len(memory())) == (0, 1)
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+def test_it_is_remembered_by_the_whole_header(scheme: str, held: Held) -> None:
+    """Another way to write the same is read strictly, and good."""
+    doors.me(held.access)
+    headers = {"Authorization": f"{scheme} {held.access}"}
+
+    statuses = [Client().get("/api/me/", headers=headers).status_code for _ in range(2)]
+
+    assert (statuses, memory().hits, len(memory())) == ([200, 200], 1, 1)
 
 
 @pytest.mark.parametrize("most", [0, 3])
