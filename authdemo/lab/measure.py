@@ -116,17 +116,17 @@ def where() -> str:
 
 def table(results: Sequence[Result], *, instructions: Mapping[str, float] | None = None) -> str:
     """The results as a Markdown table, with thousands of instructions added where they were counted."""
-    counted = instructions or {}
+    added_by = instructions or {}
+    title, line = (" added instructions |", "---:|") if added_by else ("", "")
     lines = [
-        f"| variant | statements | median µs | added µs (95 %) |{' added instructions |' if counted else ''}",
-        f"|---|---:|---:|---:|{'---:|' if counted else ''}",
+        f"| variant | statements | median µs | added µs (95 %) |{title}",
+        f"|---|---:|---:|---:|{line}",
     ]
     for result in results:
         added = f"{result.added:.1f} ({result.low:.1f} to {result.high:.1f})" if result.floor else "–"
         line = f"| {result.name} | {result.statements:g} | {result.microseconds:.0f} | {added} |"
-        if counted:
-            more = counted[result.name] - counted[result.floor] if result.floor else 0
-            line += f" {more / 1000:.0f} k |" if result.floor else " – |"
+        if added_by:
+            line += f" {added_by[result.name] / 1000:.0f} k |" if result.floor else " – |"
         lines.append(line)
     return "\n".join(lines)
 

@@ -19,6 +19,8 @@ from sessions_stateful import issue as session_issue
 from sessions_stateful.middleware import AuthenticationMiddleware, SessionMiddleware
 
 Call = Callable[[], Any]
+PLAIN = "plain view, nobody asked"
+DB_SESSIONS = "Django's db sessions"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +46,13 @@ def token_variants(user: Any) -> list[Variant]:
 
 def session_variants(user: Any) -> list[Variant]:
     """A session cookie on a plain view."""
-    floor = "plain view, nobody asked"
+    floor = PLAIN
     ours = _signed_in(user, "sessions_stateful.store")
     django = _signed_in(user, "django.contrib.sessions.backends.db")
     return [
         Variant(name=floor, floor=None, call=_plain()),
         Variant(name="session of this project", floor=floor, call=_cookie(ours)),
-        Variant(name="Django's db sessions", floor=floor, call=_cookie(django)),
+        Variant(name=DB_SESSIONS, floor=floor, call=_cookie(django)),
     ]
 
 

@@ -8,8 +8,12 @@ import pytest
 from django.test import override_settings
 
 from accounts.testing import alice
-from authdemo.lab import measure, variants, ways
+from authdemo.lab import measure, targets, variants, ways
+from authdemo.lab.delay import Delay
+from authdemo.lab.ended import EndedSet
+from authdemo.lab.http import Throughput
 from authdemo.lab.measure import Result
+from authdemo.lab.targets import Run
 from tokens_stateless import conf
 
 
@@ -55,7 +59,53 @@ def test_the_table_tells_instructions_where_they_were_counted() -> None:
     floor = Result(name="floor", floor=None, statements=0, microseconds=50, added=0, low=0, high=0)
     rows = [floor, result("ours", 4, 5, 6)]
 
-    without, counted = measure.table(rows), measure.table(rows, instructions={"floor": 1e6, "ours": 1.06e6})
+    without, counted = measure.table(rows), measure.table(rows, instructions={"ours": 6e4})
 
     assert "instructions" not in without
     assert counted.splitlines()[-1].endswith("| 5.0 (4.0 to 6.0) | 60 k |")
+
+
+def a_run(*, k: float, share: float, added: float, late: float, size: float) -> Run:
+    """A token seen before that adds so many thousand instructions, and so on."""
+    counts = {ways.CONSTANT: 40, ways.BEFORE: k, ways.FIRST: 12.5 * k, ways.STATELESS: 600}
+    return Run(
+        tokens=[
+            replace(result(ways.BEFORE, 1, 1, 1), statements=k // 60),
+            result(ways.FIRST, added - 1, added, added + 1),
+            result(ways.STATELESS, 99, 100, 101),
+        ],
+        instructions={**counts, "simplejwt stateless, HS256": 590, "knox": 2500},
+        over_http=[Throughput(name=ways.BEFORE, a_second=9, share=share, low=share, high=share)],
+        delay=Delay(pairs=9, late=1, median=1, ninety_nine=late, longest=late),
+        delay_bound=5,
+        ended=[EndedSet(minutes=1, entry_bytes=size, learning=1, forgetting=size / 20, question=1)],
+    )
+
+
+def judged(run: Run) -> list[str]:
+    """The last column of the table."""
+    return [line.split(" | ")[-1].strip("| ") for line in targets.table(run).splitlines()[2:]]
+
+
+@pytest.mark.nodb
+def test_each_target_is_held_against_the_figure_of_the_run() -> None:
+    good = a_run(k=48, share=0.95, added=101, late=5, size=100)
+    bad = a_run(k=61, share=0.949, added=103, late=5.1, size=101)
+
+    pairs = list(zip(judged(good), judged(bad), strict=True))
+
+    assert set(pairs) == {("met", "**not met**"), ("not measured", "not measured")}
+    assert pairs.count(("met", "**not met**")) == 10
+
+
+@pytest.mark.nodb
+def test_what_a_run_left_out_is_told_as_not_measured() -> None:
+    assert set(judged(Run())) == {"not measured"}
+
+
+@pytest.mark.nodb
+def test_a_figure_stands_beside_its_verdict() -> None:
+    """Of several algorithms, each; the dearest decides."""
+    said = targets.table(a_run(k=60, share=0.9, added=100, late=1, size=9))
+
+    assert "| simplejwt stateless adds at least 10 × | 10.0 × (ES256), 9.8 × (HS256) | **not met** |" in said

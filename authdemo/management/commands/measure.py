@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from django.conf import settings
@@ -15,14 +16,21 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection, connections
 
+if TYPE_CHECKING:
+    from authdemo.lab.targets import Run
+
 LAB = "authdemo.lab.settings"
 PARTS = ("time", "http", "ended", "delay")
 # Takes ten minutes, so it is done only when it is asked for.
 LONG_PARTS = ("cleaning",)
+PARTS = ("instructions", "time", "http", "ended", "delay")
 
 
 class Command(BaseCommand):
     """Works on a database that it makes and removes; yours is not touched."""
+
+    run: Run
+    parts: Sequence[str]
 
     help = "Measures what authentication costs, beside simplejwt, knox and Django; how soon an end is known."
 
@@ -52,10 +60,11 @@ class Command(BaseCommand):
                 connections.close_all()
                 connection.creation.destroy_test_db(old, verbosity=0)
 
-    def _measure(self, rounds: int, parts: Any, directory: Path) -> None:
+    def _measure(self, rounds: int, parts: Sequence[str], directory: Path) -> None:
         from accounts import standing
-        from authdemo.lab import measure
+        from authdemo.lab import measure, targets
 
+        self.run, self.parts = targets.Run(), parts
         user = get_user_model().objects.create_user("alice@example.com", "a password for measuring")
         self.stdout.write(f"{measure.where()}\n")
         try:
@@ -63,16 +72,23 @@ class Command(BaseCommand):
                 getattr(self, f"_{part}")(user, rounds, directory)
         finally:
             standing.stop()
+        self.stdout.write("\nTargets\n\n" + targets.table(self.run))
 
-    def _time(self, user: Any, rounds: int, directory: Path) -> None:
-        from authdemo.lab import instructions, measure, variants, ways
+    def _instructions(self, _user: Any, _rounds: int, directory: Path) -> None:
+        from authdemo.lab import instructions
 
-        counted = None
-        if instructions.available():
-            counted = instructions.count(_environment(), directory=directory)
-        else:
+        if not instructions.available():
             self.stdout.write("No instructions are counted: there is no valgrind on the PATH.\n")
-        tokens = measure.measure(variants.token_variants(user), rounds=rounds)
+            return
+        self.run.instructions = instructions.count(_environment(), directory=directory)
+        if "time" not in self.parts:  # whose tables show them, too
+            self.stdout.write("\nInstructions\n\n" + instructions.table(self.run.instructions))
+
+    def _time(self, user: Any, rounds: int, _directory: Path) -> None:
+        from authdemo.lab import measure, variants, ways
+
+        counted = self.run.instructions
+        self.run.tokens = tokens = measure.measure(variants.token_variants(user), rounds=rounds)
         self.stdout.write("\nToken, DRF view\n\n" + measure.table(tokens, instructions=counted))
         by_name = {result.name: result for result in tokens}
         peers = [result for result in tokens if result.name.startswith(("simplejwt", "knox"))]
@@ -88,7 +104,8 @@ class Command(BaseCommand):
         before = next(way for way in found if way.name == ways.BEFORE)
         with http.serving(_environment(), directory=directory) as port:
             results = http.throughput(port, found, user, rounds=max(3, rounds // 4))
-            rate = http.hit_rate(port, before, user)
+            self.run.hit_rate = rate = http.hit_rate(port, before, user)
+        self.run.over_http = results
         self.stdout.write(f"\nOver HTTP, granian, {http.WORKERS} workers\n\n" + http.table(results))
         self.stdout.write(f"\nTokens that the worker knew, of 50 tokens used 40 times each: {rate:.1%}.")
 
@@ -96,14 +113,19 @@ class Command(BaseCommand):
         from authdemo.lab import delay
 
         self.stdout.write("\nFrom an end to its refusal\n")
-        if connection.vendor != "sqlite" and not settings.REDIS_URL:
+        if connection.vendor == "sqlite":
+            self.run.delay_bound = 0
+        elif settings.REDIS_URL:
+            self.run.delay_bound = 5
+        else:
             self.stdout.write("Without Redis, by reading the ledger alone; with REDIS_URL, by the feed.")
-        self.stdout.write(delay.told(delay.measure(user, _environment(), directory=directory)))
+        self.run.delay = delay.measure(user, _environment(), directory=directory)
+        self.stdout.write(delay.told(self.run.delay))
 
     def _ended(self, _user: Any, _rounds: int, _directory: Path) -> None:
         from authdemo.lab import ended
 
-        results = [ended.measure(minutes=minutes) for minutes in (1, 7)]
+        self.run.ended = results = [ended.measure(minutes=minutes) for minutes in (1, 7)]
         self.stdout.write("\nWhat a process knows of ended Logins\n\n" + ended.table(results))
 
     def _cleaning(self, _user: Any, _rounds: int, _directory: Path) -> None:
