@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
 from functools import cached_property, lru_cache
+from typing import Literal
 
 from django.conf import settings
 

@@ -46,7 +46,7 @@ async def aget_user(request: HttpRequest) -> AbstractUser | AnonymousUser:
 
 def _must_ask_again(request: HttpRequest, session: Any, user: AbstractUser | None) -> bool:
     """Whether a copy will not do: it does not fit its person, or the view wants to know better."""
-    return session.is_copy and (user is None or not standing.here().is_within(budget.of(request)))
+    return session.is_copy and (user is None or not standing.here().is_within(budget.seconds_of(request)))
 
 
 def _carried(request: HttpRequest, session: Any, user: AbstractUser | None) -> AbstractUser | AnonymousUser:

@@ -73,7 +73,7 @@ def _good(found: Found, key_hash: str, mine: Standing) -> Row | None:
     age = timezone.now() - row.read_at
     if not -LEEWAY <= age <= conf.current().copy_lifetime:
         return None
-    if not mine.is_within(accounts_conf.current().standing_budget):
+    if not mine.is_within(accounts_conf.current().standing_budget_seconds):
         mine.asked += 1
         return None
     return row if is_current(row, mine) else None
@@ -84,8 +84,8 @@ def is_current(row: Row, mine: Standing) -> bool:
     login, person = row.login_id, row.user
     if login is None or person is None or mine.known.version(login.bytes) > row.own["version"]:
         return False
-    answer = mine.check(login, user=person[durable.public_id_column()], version=person["version"])
-    return answer is standing.Answer.GOOD
+    who, version = person[durable.public_id_column()], person["version"]
+    return mine.judge(login, user=who, version=version, is_fresh=True) is standing.Answer.GOOD
 
 
 def _reread(held: Copies, found: Found, key_hash: str) -> Row | None:

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from authdemo.lab.targets import Run
 
 LAB = "authdemo.lab.settings"
-PARTS = ("time", "http", "ended", "delay")
+PARTS = ("instructions", "time", "http", "ended", "delay")
 # Takes ten minutes, so it is done only when it is asked for.
 LONG_PARTS = ("cleaning",)
-PARTS = ("instructions", "time", "http", "ended", "delay")
 
 
 class Command(BaseCommand):
