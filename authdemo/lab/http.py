@@ -19,7 +19,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-from authdemo.lab import measure
+from authdemo.lab import measure, variants
 from authdemo.lab.ways import OPEN, Way
 
 WORKERS = 2
@@ -65,20 +65,34 @@ def serving(environment: Mapping[str, str], *, directory: Path) -> Iterator[int]
 
 def throughput(port: int, ways: Sequence[Way], user: Any, *, rounds: int = ROUNDS) -> list[Throughput]:
     """Each way for a moment, in a new random order each round; shares are of the same round's open view."""
-    requests = {way.name: _requests(way, user) for way in ways}
+    return _throughput(port, {way.name: _requests(way, user) for way in ways}, floor=OPEN, rounds=rounds)
+
+
+def session_throughput(port: int, user: Any, *, rounds: int = ROUNDS) -> list[Throughput]:
+    """As `throughput`, for sessions; shares are of the plain view that asks nobody."""
+    cookies = variants.cookies(user)
+    requests = {
+        name: [_request(variants.SERVED[name], f"Cookie: {cookie}")] for name, cookie in cookies.items()
+    }
+    return _throughput(port, requests, floor=variants.PLAIN, rounds=rounds)
+
+
+def _throughput(
+    port: int, requests: Mapping[str, Sequence[bytes]], *, floor: str, rounds: int
+) -> list[Throughput]:
     rates: dict[str, list[float]] = defaultdict(list)
     for number in range(rounds + 1):
         for name in random.sample(list(requests), len(requests)):
             rate = _rate(port, requests[name])
             if number:  # the first round is for warming up
                 rates[name].append(rate)
-    return [_result(name, rates[name], rates[OPEN]) for name in requests]
+    return [_result(name, rates[name], rates[floor]) for name in requests]
 
 
 def hit_rate(port: int, way: Way, user: Any, *, tokens: int = 50, uses: int = 40) -> float:
     """The share of requests whose token the worker that got them knew: so many tokens, each used so often."""
     before = _memory(port)
-    requests = [_request(way.slug, way.header(user)) for _token in range(tokens)]
+    requests = [_request(way.slug, f"Authorization: {way.header(user)}") for _token in range(tokens)]
     mixed = requests * uses
     random.shuffle(mixed)
     with socket.create_connection(("127.0.0.1", port)) as one:
@@ -91,7 +105,7 @@ def hit_rate(port: int, way: Way, user: Any, *, tokens: int = 50, uses: int = 40
 
 def table(results: Sequence[Throughput]) -> str:
     """The results as a Markdown table."""
-    lines = ["| variant | requests a second | share of no authentication class (95 %) |", "|---|---:|---:|"]
+    lines = ["| variant | requests a second | share of the view that is open (95 %) |", "|---|---:|---:|"]
     for one in results:
         share = f"{one.share:.1%} ({one.low:.1%} to {one.high:.1%})"
         lines.append(f"| {one.name} | {one.a_second:.0f} | {share} |")
@@ -105,11 +119,11 @@ def _result(name: str, mine: Sequence[float], floor: Sequence[float]) -> Through
 
 
 def _request(slug: str, header: str) -> bytes:
-    return f"GET /{slug}/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {header}\r\n\r\n".encode()
+    return f"GET /{slug}/ HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}\r\n\r\n".encode()
 
 
 def _requests(way: Way, user: Any) -> list[bytes]:
-    return [_request(way.slug, header) for header in way.headers(user)]
+    return [_request(way.slug, f"Authorization: {header}") for header in way.headers(user)]
 
 
 def _rate(port: int, requests: Sequence[bytes]) -> float:

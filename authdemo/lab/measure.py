@@ -15,7 +15,9 @@ from typing import Any
 
 import django
 import rest_framework
+from django.conf import settings
 from django.db import connection
+from redis import Redis
 
 from authdemo.lab.variants import Variant
 
@@ -52,7 +54,7 @@ def measure(variants: Sequence[Variant], *, rounds: int = ROUNDS, calls: int = C
 
 def _expect(variant: Variant) -> None:
     response = variant.call()
-    if response.status_code != 200 or not response.content:
+    if response.status_code != variant.status or not (response.content or variant.status == 302):
         raise RuntimeError(f"{variant.name} did not authenticate: {response.status_code}")
 
 
@@ -68,6 +70,22 @@ def _statements(variant: Variant, requests: int = 10) -> float:
         for _request in range(requests):
             variant.call()
     return count[0] / requests
+
+
+def round_trips(call: Callable[[], Any], requests: int = 10) -> float | None:
+    """How many scripts Redis runs for a request of ours; None where there is no Redis."""
+    if not settings.REDIS_URL:
+        return None
+    with Redis.from_url(settings.REDIS_URL) as client:
+        before = _scripts(client)
+        for _request in range(requests):
+            call()
+        return (_scripts(client) - before) / requests
+
+
+def _scripts(client: Redis) -> int:
+    told: Any = client.info("commandstats")
+    return sum(told[name]["calls"] for name in ("cmdstat_evalsha", "cmdstat_eval") if name in told)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from django.urls import path
 
 application = get_wsgi_application()
 
-from authdemo.lab import ways  # noqa: E402 - needs the applications to be ready
+from authdemo.lab import variants, ways  # noqa: E402 - needs the applications to be ready
 from tokens_stateless import keys  # noqa: E402 - as above
 
 if TYPE_CHECKING:
@@ -27,4 +27,5 @@ def memory(_request: HttpRequest) -> JsonResponse:
 urlpatterns: list[URLPattern] = [
     path("memory/", memory),
     *(path(f"{way.slug}/", ways.view(way)) for way in ways.ways()),
+    *(path(f"{slug}/", view) for slug, view in variants.served().items()),
 ]

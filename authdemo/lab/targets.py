@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from authdemo.lab import ways
+from django.db import connection
+
+from authdemo.lab import variants, ways
+from authdemo.lab.crowded import Crowded
 from authdemo.lab.delay import Delay
 from authdemo.lab.ended import EndedSet
 from authdemo.lab.http import Throughput
@@ -18,11 +21,25 @@ FEWER = {"simplejwt stateless": 10, "simplejwt default": 30, "simplejwt with bla
 FEWER |= {"knox": 45, DB_SESSIONS: 45}
 
 
+# How many times as much a session with an idle timeout adds elsewhere.
+DEARER = {
+    f"Django's cache sessions{variants.WITH_IDLE}": 9,
+    f"Django's cached_db sessions{variants.WITH_IDLE}": 20,
+    f"{DB_SESSIONS}{variants.WITH_IDLE}": 20,
+}
+
+
 @dataclass(kw_only=True)
 class Run:
     """What one run has measured; what was left out stays empty."""
 
     tokens: Sequence[Result] = ()
+    sessions: Sequence[Result] = ()
+    # Of our sessions, to Redis, for each request; None where there is none.
+    round_trips: float | None = None
+    sign_in: Sequence[Result] = ()
+    crowded: Sequence[Crowded] = ()
+    sessions_over_http: Sequence[Throughput] = ()
     instructions: Mapping[str, float] = field(default_factory=dict)
     over_http: Sequence[Throughput] = ()
     hit_rate: float | None = None
@@ -123,6 +140,63 @@ def _pause(run: Run) -> Figure | None:
     return None if longest is None else Figure(f"{longest:.1f} ms", longest <= 5)
 
 
+def _session_statements(run: Run) -> Figure | None:
+    found = {one.name: one.statements for one in run.sessions}.get(variants.SESSION)
+    if found is None:
+        return None
+    if run.round_trips is None:
+        return Figure(f"{found:g} statements", found == 1)
+    return Figure(f"{run.round_trips:g} and {found:g}", (run.round_trips, found) == (1, 0))
+
+
+def _times(peer: str, least: float) -> Callable[[Run], Figure | None]:
+    """How many times as much a peer adds as our session: at least so many."""
+
+    def judge(run: Run) -> Figure | None:
+        by_name = {one.name: one for one in run.sessions}
+        if peer not in by_name:
+            return None
+        mine, other = by_name[variants.SESSION], by_name[peer]
+        low, high = other.low / mine.high, other.high / max(mine.low, 0.1)
+        ratio = other.added / mine.added
+        return Figure(f"{ratio:.1f} × ({low:.1f} to {high:.1f})", ratio >= least)
+
+    return judge
+
+
+def _without_redis(run: Run) -> Figure | None:
+    by_name = {one.name: one for one in run.sessions}
+    if run.round_trips is not None or variants.SESSION not in by_name:
+        return None
+    share = by_name[variants.SESSION].added / by_name[DB_SESSIONS].added
+    most = 0.1 if connection.vendor == "sqlite" else 0.33
+    return Figure(f"{share:.2f} × (at most {most})", share <= most)
+
+
+def _sessions_over_http(run: Run) -> Figure | None:
+    rates = {one.name: one.a_second for one in run.sessions_over_http}
+    if not rates:
+        return None
+    ratio = rates[variants.SESSION] / rates[DB_SESSIONS]
+    return Figure(f"{ratio:.1f} ×", ratio >= 4)
+
+
+def _crowd(run: Run) -> Figure | None:
+    if not run.crowded:
+        return None
+    said = ", ".join(f"{one.ratio:.2f} × ({one.name})" for one in run.crowded)
+    return Figure(said, all(one.ratio <= 1.2 for one in run.crowded))
+
+
+def _sign_in(run: Run) -> Figure | None:
+    by_name = {one.name: one.microseconds for one in run.sign_in}
+    if not by_name:
+        return None
+    alone = by_name.pop(variants.HASH)
+    said = ", ".join(f"{each / alone:.2f} × ({name})" for name, each in by_name.items())
+    return Figure(said, all(each <= 1.3 * alone for each in by_name.values()))
+
+
 TARGETS: list[tuple[int, str, Callable[[Run], Figure | None]]] = [
     (1, "seen before: no statement", _statements),
     (1, "its instructions: at most 1.5 × those of a constant user", _of_the_floor),
@@ -131,7 +205,14 @@ TARGETS: list[tuple[int, str, Callable[[Run], Figure | None]]] = [
     (2, "seen first: no more instructions than simplejwt stateless, same algorithm", _first_by_instructions),
     (2, "and no more time", _first_by_time),
     (2, "how many find their token remembered, 2 workers, 40 uses of each", _hit_rate),
+    (3, "a session: 1 round trip and no statement; without Redis 1 statement", _session_statements),
+    (3, "a bare round trip to Redis adds at least 0.5 × what it does", _times(variants.ROUND_TRIP, 0.5)),
+    *((3, f"{name}, adds at least {least} ×", _times(name, least)) for name, least in DEARER.items()),
+    (3, "its throughput: at least 4 × that of Django's db sessions", _sessions_over_http),
+    (4, "without Redis, of what Django's db sessions add: SQLite 0.1 ×, PostgreSQL 0.33 ×", _without_redis),
     (5, "from an end to its refusal everywhere, all busy, 99 %: 5 ms; SQLite: the next request", _delay),
     (6, "1,000,000 ended Logins: at most 100 B each", _entry_bytes),
     (6, "and no pause over 5 ms", _pause),
+    (7, "the same with 1,000 and 1,000,000 signed in: at most 1.2 ×", _crowd),
+    (8, "a sign-in: at most 1.3 × the password's hash alone", _sign_in),
 ]

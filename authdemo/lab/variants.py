@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib import auth
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.middleware import AuthenticationMiddleware as DjangoAuthenticationMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from authdemo.lab import ways
 from sessions_stateful import issue as session_issue
@@ -20,7 +25,13 @@ from sessions_stateful.middleware import AuthenticationMiddleware, SessionMiddle
 
 Call = Callable[[], Any]
 PLAIN = "plain view, nobody asked"
+SESSION = "session of this project"
+ROUND_TRIP = "a bare round trip to Redis"
 DB_SESSIONS = "Django's db sessions"
+WITH_IDLE = ", with an idle timeout"
+HASH = "the password's hash alone"
+HOST = "127.0.0.1"
+OURS, DB = "sessions_stateful.store", "django.contrib.sessions.backends.db"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +41,7 @@ class Variant:
     name: str
     floor: str | None
     call: Call
+    status: int = 200
 
 
 def token_variants(user: Any) -> list[Variant]:
@@ -45,15 +57,52 @@ def token_variants(user: Any) -> list[Variant]:
 
 
 def session_variants(user: Any) -> list[Variant]:
-    """A session cookie on a plain view."""
-    floor = PLAIN
-    ours = _signed_in(user, "sessions_stateful.store")
-    django = _signed_in(user, "django.contrib.sessions.backends.db")
-    return [
-        Variant(name=floor, floor=None, call=_plain()),
-        Variant(name="session of this project", floor=floor, call=_cookie(ours)),
-        Variant(name=DB_SESSIONS, floor=floor, call=_cookie(django)),
+    """A session cookie on a plain view: ours, and Django's engines, each without and with an idle timeout."""
+    found = [
+        Variant(name=PLAIN, floor=None, call=_plain()),
+        Variant(name=SESSION, floor=PLAIN, call=_cookie(_signed_in(user, OURS))),
     ]
+    if settings.REDIS_URL:
+        found.append(Variant(name=ROUND_TRIP, floor=PLAIN, call=_round_trip()))
+    for name, engine in engines().items():
+        sessions = _signed_in(user, engine)
+        found.append(Variant(name=name, floor=PLAIN, call=_cookie(sessions)))
+        sliding = replace(sessions, session_middleware=Sliding)
+        found.append(Variant(name=f"{name}{WITH_IDLE}", floor=PLAIN, call=_cookie(sliding)))
+    return found
+
+
+def engines() -> dict[str, str]:
+    """Django's engines that several processes can share here."""
+    names = ["cache"] if settings.REDIS_URL else []
+    if apps.is_installed("django.contrib.sessions"):
+        names = ["db", *names, "cached_db"] if names else ["db"]
+    return {f"Django's {name} sessions": f"django.contrib.sessions.backends.{name}" for name in names}
+
+
+class Sliding(DjangoSessionMiddleware):
+    """An idle timeout as Django has it (SESSION_SAVE_EVERY_REQUEST), for one variant alone."""
+
+    def process_response(self, request: HttpRequest, response: Any) -> Any:
+        """Store the session whether or not it was changed."""
+        request.session.modified = True
+        return super().process_response(request, response)
+
+
+def _round_trip() -> Call:
+    """What a look at Redis costs at least: the shortest question, on a socket that is open."""
+    parts = urlsplit(str(settings.REDIS_URL))
+    link = socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 6379))
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    plain = _plain()
+
+    def call() -> Any:
+        link.sendall(b"PING\r\n")
+        link.recv(100)
+        return plain()
+
+    weakref.finalize(call, link.close)
+    return call
 
 
 @dataclass(frozen=True)
@@ -67,7 +116,7 @@ class _Sessions:
 def _signed_in(user: Any, engine: str) -> _Sessions:
     request: Any = RequestFactory().post("/login/")
     request.session = import_module(engine).SessionStore()
-    if engine.startswith("sessions_stateful"):
+    if engine == OURS:
         session_issue.sign_in(request, user)
         kinds: Any = (SessionMiddleware, AuthenticationMiddleware)
     else:
@@ -87,14 +136,59 @@ def _plain() -> Call:
 
 
 def _cookie(sessions: _Sessions) -> Call:
-    inner = sessions.authentication_middleware(_view)
-    chain = sessions.session_middleware(inner)
-    chain.SessionStore = import_module(sessions.engine).SessionStore
-    factory, cookie = RequestFactory(), f"{settings.SESSION_COOKIE_NAME}={sessions.key}"
+    view, factory = _chain(sessions), RequestFactory()
+    cookie = f"{settings.SESSION_COOKIE_NAME}={sessions.key}"
 
     def call() -> Any:
         request = factory.get("/")
         request.META["HTTP_COOKIE"] = cookie
-        return chain(request)
+        return view(request)
 
     return call
+
+
+def _chain(sessions: _Sessions) -> Callable[[HttpRequest], Any]:
+    chain = sessions.session_middleware(sessions.authentication_middleware(_view))
+    chain.SessionStore = import_module(sessions.engine).SessionStore
+    return chain
+
+
+# What is served over HTTP besides the tokens: the name of a variant, and its address.
+SERVED = {PLAIN: "plain", SESSION: "session", DB_SESSIONS: "db-session"}
+
+
+def served() -> dict[str, Callable[[HttpRequest], Any]]:
+    """A plain view, by its address: behind nothing, our sessions, and Django's in the database."""
+    ours = _Sessions(OURS, "", SessionMiddleware, AuthenticationMiddleware)
+    django = _Sessions(DB, "", DjangoSessionMiddleware, DjangoAuthenticationMiddleware)
+    return {
+        SERVED[PLAIN]: lambda _request: HttpResponse(b"known"),
+        SERVED[SESSION]: _chain(ours),
+        SERVED[DB_SESSIONS]: _chain(django),
+    }
+
+
+def cookies(user: Any) -> dict[str, str]:
+    """A session cookie of this person for each of them, by the name of the variant."""
+    keys = {PLAIN: "", SESSION: _signed_in(user, OURS).key, DB_SESSIONS: _signed_in(user, DB).key}
+    return {name: f"{settings.SESSION_COOKIE_NAME}={key}" for name, key in keys.items()}
+
+
+def sign_in_variants(user: Any, password: str) -> list[Variant]:
+    """What a sign-in costs, at the page and for a token, and the password's hash alone."""
+    body = {"email": user.email, "password": password}
+
+    def page() -> Any:
+        return Client(SERVER_NAME=HOST).post("/login/", body)
+
+    def token() -> Any:
+        return Client(SERVER_NAME=HOST).post("/api/token/", body, content_type="application/json")
+
+    def alone() -> Any:
+        return HttpResponse(b"known" if check_password(password, user.password) else b"")
+
+    return [
+        Variant(name=HASH, floor=None, call=alone),
+        Variant(name="sign in at the page", floor=HASH, call=page, status=302),
+        Variant(name="sign in for a token", floor=HASH, call=token),
+    ]

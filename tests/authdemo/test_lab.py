@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from django.conf import settings
 from django.test import override_settings
 
-from accounts.testing import alice
+from accounts.testing import PASSWORD, alice
 from authdemo.lab import measure, targets, variants, ways
+from authdemo.lab.crowded import Crowded
 from authdemo.lab.delay import Delay
 from authdemo.lab.ended import EndedSet
 from authdemo.lab.http import Throughput
@@ -109,3 +111,37 @@ def test_a_figure_stands_beside_its_verdict() -> None:
     said = targets.table(a_run(k=60, share=0.9, added=100, late=1, size=9))
 
     assert "| simplejwt stateless adds at least 10 × | 10.0 × (ES256), 9.8 × (HS256) | **not met** |" in said
+
+
+def test_each_session_lets_its_person_in_at_what_it_is_known_for() -> None:
+    chosen = variants.session_variants(alice())
+
+    found = {one.name: one.statements for one in measure.measure(chosen, rounds=2, calls=2)}
+    trips = measure.round_trips(next(one.call for one in chosen if one.name == variants.SESSION))
+
+    assert (found[variants.SESSION], trips) == ((0, 1) if settings.REDIS_URL else (1, None))
+
+
+def test_each_sign_in_lets_its_person_in() -> None:
+    found = measure.measure(variants.sign_in_variants(alice(), PASSWORD), rounds=1, calls=1)
+
+    assert [one.statements > 0 for one in found] == [False, True, True]
+
+
+@pytest.mark.nodb
+@pytest.mark.parametrize(("more", "verdict"), [(1.0, "met"), (0.99, "**not met**")])
+def test_the_targets_of_sessions_are_held_against_the_figures_of_the_run(more: float, verdict: str) -> None:
+    added = {variants.SESSION: 100.0, variants.ROUND_TRIP: 50 * more}
+    added |= {name: 100 * times * more for name, times in targets.DEARER.items()}
+    rates = {variants.SESSION: 40 * more, variants.DB_SESSIONS: 10}
+    run = Run(
+        sessions=[replace(result(name, us, us, us), statements=0) for name, us in added.items()],
+        round_trips=1 / more,
+        sessions_over_http=[
+            Throughput(name=name, a_second=rate, share=1, low=1, high=1) for name, rate in rates.items()
+        ],
+        sign_in=[result(variants.HASH, 1, 1, 1), replace(result("page", 1, 1, 1), microseconds=130 / more)],
+        crowded=[Crowded(name="session", few=10, many=12 / more)],
+    )
+
+    assert judged(run).count(verdict) == 8

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from authdemo.lab.targets import Run
 
 LAB = "authdemo.lab.settings"
-PARTS = ("instructions", "time", "http", "ended", "delay")
-# Takes ten minutes, so it is done only when it is asked for.
-LONG_PARTS = ("cleaning",)
+PARTS = ("instructions", "time", "sessions", "sign-in", "http", "ended", "delay")
+# Take some or ten minutes, so they are done only when they are asked for.
+LONG_PARTS = ("crowded", "cleaning")
+PASSWORD = "a password for measuring"  # noqa: S105 - of a database that is removed again
 
 
 class Command(BaseCommand):
@@ -64,11 +65,11 @@ class Command(BaseCommand):
         from authdemo.lab import measure, targets
 
         self.run, self.parts = targets.Run(), parts
-        user = get_user_model().objects.create_user("alice@example.com", "a password for measuring")
+        user = get_user_model().objects.create_user("alice@example.com", PASSWORD)
         self.stdout.write(f"{measure.where()}\n")
         try:
             for part in parts:
-                getattr(self, f"_{part}")(user, rounds, directory)
+                getattr(self, f"_{part.replace('-', '_')}")(user, rounds, directory)
         finally:
             standing.stop()
         self.stdout.write("\nTargets\n\n" + targets.table(self.run))
@@ -93,8 +94,32 @@ class Command(BaseCommand):
         peers = [result for result in tokens if result.name.startswith(("simplejwt", "knox"))]
         self.stdout.write("\n" + measure.against(by_name[ways.BEFORE], peers))
         self.stdout.write("\n" + measure.against(by_name[ways.FIRST], peers))
-        sessions = measure.measure(variants.session_variants(user), rounds=rounds)
-        self.stdout.write("\nSession cookie, plain view\n\n" + measure.table(sessions, instructions=counted))
+
+    def _sessions(self, user: Any, rounds: int, _directory: Path) -> None:
+        from authdemo.lab import measure, variants
+
+        counted = self.run.instructions
+        chosen = variants.session_variants(user)
+        self.run.sessions = found = measure.measure(chosen, rounds=rounds)
+        ours = next(variant for variant in chosen if variant.name == variants.SESSION)
+        self.run.round_trips = measure.round_trips(ours.call)
+        self.stdout.write("\nSession cookie, plain view\n\n" + measure.table(found, instructions=counted))
+        by_name = {result.name: result for result in found}
+        peers = [result for result in found if result.name.startswith("Django")]
+        self.stdout.write("\n" + measure.against(by_name[variants.SESSION], peers))
+
+    def _sign_in(self, user: Any, rounds: int, _directory: Path) -> None:
+        from authdemo.lab import measure, variants
+
+        found = measure.measure(variants.sign_in_variants(user, PASSWORD), rounds=rounds, calls=1)
+        self.run.sign_in = found
+        self.stdout.write("\nSign-in\n\n" + measure.table(found))
+
+    def _crowded(self, user: Any, rounds: int, _directory: Path) -> None:
+        from authdemo.lab import crowded
+
+        self.run.crowded, room = crowded.compare(user, rounds=rounds)
+        self.stdout.write("\n1,000 and 1,000,000 signed in\n\n" + crowded.table(self.run.crowded, room))
 
     def _http(self, user: Any, rounds: int, directory: Path) -> None:
         from authdemo.lab import http, ways
@@ -103,9 +128,11 @@ class Command(BaseCommand):
         before = next(way for way in found if way.name == ways.BEFORE)
         with http.serving(_environment(), directory=directory) as port:
             results = http.throughput(port, found, user, rounds=max(3, rounds // 4))
+            self.run.sessions_over_http = http.session_throughput(port, user, rounds=max(3, rounds // 4))
             self.run.hit_rate = rate = http.hit_rate(port, before, user)
         self.run.over_http = results
         self.stdout.write(f"\nOver HTTP, granian, {http.WORKERS} workers\n\n" + http.table(results))
+        self.stdout.write("\nSessions\n\n" + http.table(self.run.sessions_over_http))
         self.stdout.write(f"\nTokens that the worker knew, of 50 tokens used 40 times each: {rate:.1%}.")
 
     def _delay(self, user: Any, _rounds: int, directory: Path) -> None:
