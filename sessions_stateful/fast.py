@@ -8,7 +8,7 @@ because Redis is away, is outdated through the ledger, in the transaction of tha
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -98,6 +98,14 @@ def _reread(held: Copies, found: Found, key_hash: str) -> Row | None:
     return row
 
 
+def _after_commit(do: Callable[[], None]) -> None:
+    # A partial will not do: when a robust callback raises, Django asks for its name, and fails without.
+    def after() -> None:
+        do()
+
+    transaction.on_commit(after, robust=True)
+
+
 def update(row: Row, values: dict[str, Any]) -> bool:
     """As `durable.update`; its copy is marked before, and one of what was stored put after.
 
@@ -117,7 +125,7 @@ def update(row: Row, values: dict[str, Any]) -> bool:
         return True
     new = replace(row, own={**row.own, **values, "version": version}) if done and row.read_at else None
     after = partial(_put_changed, held, new, mark=mark) if new else partial(_settle, held, row, mark=mark)
-    transaction.on_commit(after, robust=True)
+    _after_commit(after)
     return done
 
 
@@ -192,7 +200,7 @@ def delete_of(login_ids: Collection[UUID]) -> None:
     """As `durable.delete_of`. Standing refuses the copies of ended Logins; to save room they go, too."""
     hashes = durable.keys_of(login_ids)
     durable.delete_of(login_ids)
-    transaction.on_commit(partial(_remove, _copies(), hashes), robust=True)
+    _after_commit(partial(_remove, _copies(), hashes))
 
 
 def _remove(held: Copies, hashes: list[str]) -> None:
