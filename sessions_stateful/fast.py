@@ -92,10 +92,15 @@ def _reread(held: Copies, found: Found, key_hash: str) -> Row | None:
     row = durable.load(key_hash)
     if row is None or row.read_at is None or found.is_marked or row.refusal(grace=conf.current().idle_grace):
         return row
+    # After the commit: what a transaction reads it may have written itself, and it may be rolled back.
+    _after_commit(partial(_put_read, held, row, node=found.node, since=row.read_at.timestamp()))
+    return row
+
+
+def _put_read(held: Copies, row: Row, *, node: str, since: float) -> None:
     # That it cannot be put costs the next request a statement, and nothing else.
     with suppress(Away):
-        _put(held, row, node=found.node, since=row.read_at.timestamp())
-    return row
+        _put(held, row, node=node, since=since)
 
 
 def _after_commit(do: Callable[[], None]) -> None:

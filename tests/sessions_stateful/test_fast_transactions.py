@@ -9,10 +9,11 @@ from django.db import DatabaseError, transaction
 from django.test import Client
 
 from accounts import logins
+from accounts.models import User
 from accounts.testing import alice
 from sessions_stateful.store import SessionStore
 from tests.sessions_stateful.copied import Copied, warm
-from tests.sessions_stateful.third_party import key
+from tests.sessions_stateful.third_party import key, statements, visit, who
 
 pytestmark = [pytest.mark.redis, pytest.mark.urls("tests.sessions_stateful.third_party")]
 
@@ -21,6 +22,42 @@ def signed_in() -> Client:
     browser = Client()
     browser.force_login(alice())
     return browser
+
+
+def test_rights_that_were_never_committed_stand_in_no_copy(copied: Copied) -> None:
+    """A transaction gives them, looks at the session of that person, and is rolled back."""
+    browser = signed_in()
+
+    with transaction.atomic():
+        User._base_manager.update(is_staff=True)
+        assert SessionStore(key(browser)).user()
+        transaction.set_rollback(True)
+
+    assert visit(browser, lambda request: request.user.is_staff).content == b"False"
+
+
+def test_a_session_that_was_never_committed_is_nobody_s(copied: Copied) -> None:
+    """Nobody could end it: the ledger knows no such Login."""
+    browser = signed_in()
+    session = SessionStore(key(browser))
+
+    with transaction.atomic():
+        session.cycle_key()
+        assert SessionStore(session.session_key).user()
+        transaction.set_rollback(True)
+
+    assert SessionStore(session.session_key).user() is None
+    assert who(browser)
+
+
+def test_what_a_transaction_has_loaded_has_a_copy_once_it_is_committed(copied: Copied) -> None:
+    browser = signed_in()
+
+    with transaction.atomic():
+        SessionStore(key(browser)).user()
+
+    with statements(0):
+        assert SessionStore(key(browser)).user()
 
 
 def test_a_copy_that_fails_after_the_commit_fails_nothing_else(
