@@ -17,7 +17,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection, models, transaction
 from django.db.models import F, Value
-from django.db.models.functions import Least, Now
+from django.db.models.functions import Greatest, Least, Now
 from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -273,8 +273,10 @@ def outdate(login: uuid.UUID, *, version: int) -> None:
     """Have every copy of what carries this Login refused that is older than `version`, here and elsewhere.
 
     For a change that could not reach the copies; inside its transaction, and before the flow's row is locked.
+    Who comes late with an older version takes nothing back.
     """
-    Login.objects.filter(pk=login).update(copy_version=version, changed_at=Now())
+    newest = Greatest(F("copy_version"), Value(version))
+    Login.objects.filter(pk=login).update(copy_version=newest, changed_at=Now())
     feed.publish(changed=[(login, version)])
 
 

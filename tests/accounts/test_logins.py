@@ -285,6 +285,17 @@ def test_a_login_names_its_flow_and_device_and_nothing_that_opens_a_door() -> No
     assert known.pk.hex not in str(known)
 
 
+def test_what_is_outdated_late_takes_nothing_back() -> None:
+    """Two processes that are cut off from Redis tell of their changes in any order; a third one starts."""
+    login = a_login()
+
+    logins.outdate(login.pk, version=5)
+    logins.outdate(login.pk, version=4)
+
+    login.refresh_from_db()
+    assert login.copy_version == 5
+
+
 @pytest.mark.parametrize("reason", EndReason)
 def test_every_reason_fits_its_column_and_has_words(reason: EndReason) -> None:
     login = a_login()
