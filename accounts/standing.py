@@ -152,12 +152,14 @@ class Standing:
 
     def _take(self, changes: list[Change]) -> None:
         ended = [who for kind, who, _version in changes if kind == "login"]
-        versions = [(who, version) for kind, who, version in changes if kind in ("user", "copy")]
+        people = [(who, version) for kind, who, version in changes if kind == "user"]
+        # Told through the ledger by who was cut off from Redis, so nobody expects them on the feed.
+        copies = [(who, version) for kind, who, version in changes if kind == "copy"]
         if self._feed is not None:
-            self._expect_on_feed(self._feed, ended, versions)
+            self._expect_on_feed(self._feed, ended, people)
         self._learn(
             ended=ended,
-            versions=versions,
+            versions=people + copies,
             topics=[(who, version) for kind, who, version in changes if kind == "topic"],
             by_feed=False,
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db.models.functions import Now
 from django.utils import timezone
 from redis import Redis
 
@@ -183,6 +184,26 @@ def test_who_ends_while_cut_off_is_believed_by_all_whose_feed_looks_healthy(neig
     assert took < 3
     assert delay < BOUND_SECONDS
     assert ["feed_push_failed", "ConnectionError"] in far.ask("feed", "tell")["noted"]
+
+
+@pytest.mark.slow
+def test_what_who_is_cut_off_outdates_is_no_hole_in_the_feed_of_the_others(
+    neighbours: Neighbours, noted: Noted
+) -> None:
+    """Else each session that it saves would have everybody hang up and open the feed anew."""
+    near, login = neighbours.near, a_login()
+    check(login)
+    mine: Any = standing.here()
+    wait_until(lambda: mine.follows() and mine.reads > 2, what="follows")
+
+    # As it is done there; what it pushes reaches nobody.
+    Login.objects.filter(pk=login.pk).update(copy_version=3, changed_at=Now())
+    wait_until(lambda: mine.known.version(login.pk.bytes) == 3, what="known")
+    reads = mine.reads
+    wait_until(lambda: mine.reads > reads + 1, what="read again")
+
+    assert mine.follows()
+    assert (noted.names(), near.ask("feed", "tell")["noted"]) == ([], [])
 
 
 def test_ends_do_not_fail_while_redis_is_away_and_wait_for_it_once(
