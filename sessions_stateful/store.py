@@ -7,6 +7,7 @@ UpdateError.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -284,7 +285,8 @@ class SessionStore(SessionBase):
         own = {**values, "version": version}
         # A new key is given when the person has just changed, perhaps, in this very request.
         read_at = row.read_at if row and row.own["key_hash"] == values["key_hash"] else None
-        self._row = durable.Row(own, row.login if row else None, row.user if row else None, read_at)
+        # Of its Login and its person no more is known than before.
+        self._row = replace(row, own=own, read_at=read_at) if row else durable.Row(own, login=None, user=None)
         self._base = values["data"][keys.SEAL_BYTES :]
 
     def cycle_key(self) -> None:

@@ -21,6 +21,7 @@ from sessions_stateful import conf as sessions_conf
 from sessions_stateful import copies, durable, fast
 from sessions_stateful.models import Session
 from sessions_stateful.store import SessionStore
+from tests.sessions_stateful import third_party
 from tests.sessions_stateful.conftest import Noted
 from tests.sessions_stateful.copied import Copied, warm
 from tests.sessions_stateful.third_party import (
@@ -508,6 +509,22 @@ def test_a_view_with_a_budget_of_nothing_asks_the_database(
     assert who(browser) == ALICE
     monkeypatch.setattr(MeView, "standing_budget", timedelta(0), raising=False)
     assert who(browser) is None
+
+
+def test_a_view_with_a_budget_of_nothing_asks_after_it_has_saved_too(
+    copied: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was saved is what the copy said of its person."""
+    browser = warm(signed_in(olga()))
+    User._base_manager.update(is_staff=False)
+    monkeypatch.setattr(third_party.view, "standing_budget", timedelta(0), raising=False)
+
+    def save_first(request: Any) -> bool:
+        request.session["colour"] = "red"
+        request.session.save()
+        return bool(request.user.is_staff)
+
+    assert visit(browser, save_first).content == b"False"
 
 
 def test_beyond_the_budget_the_database_is_asked(copied: Copied, settings: Any) -> None:
