@@ -7,6 +7,7 @@ the path of a request, so a connection is lent, asked and given back, and nothin
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,13 +80,14 @@ class Nodes:
 
 
 class AsyncNodes:
-    """As `Nodes`, for one event loop."""
+    """As `Nodes`, for one event loop; hangs up when that ends."""
 
     def __init__(self, url: str, *, patience_seconds: float) -> None:
         limits = _limits(patience_seconds)
         self._pool = aredis.ConnectionPool.from_url(url, **limits)
         self._pool.connection_kwargs["protocol"] = 2
         self._idle: deque[Link] = deque()
+        self._end: AsyncGenerator[None, None] | None = None
 
     async def lend(self) -> tuple[Link, bool]:
         """As `Nodes.lend`."""
@@ -102,7 +104,25 @@ class AsyncNodes:
         """As `Nodes.hang_up`."""
         await link.connection.disconnect(nowait=True)
 
+    async def close(self) -> None:
+        """As `Nodes.close`."""
+        while self._idle:
+            await self._idle.pop().connection.disconnect()
+
+    async def _until_the_end(self) -> AsyncGenerator[None, None]:
+        # A loop closes its generators when it ends. An async view under WSGI has a loop of its own for each
+        # request, and each would leave an open connection behind.
+        try:
+            yield
+        finally:
+            # It holds its loop, which is to be forgotten.
+            self._end = None
+            await self.close()
+
     async def _open(self) -> Link:
+        if self._end is None:
+            self._end = self._until_the_end()
+            await self._end.__anext__()
         connection = self._pool.connection_class(**self._pool.connection_kwargs)
         try:
             await connection.connect()  # type: ignore[no-untyped-call]
