@@ -6,6 +6,7 @@ the path of a request, so a connection is lent, asked and given back, and nothin
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from redis.connection import ConnectionInterface
 from redis.retry import Retry
 
 RUN_ID = b"run_id:"
+# Connections of one event loop, which asks for the answers one by one in any case.
+MOST_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ class AsyncNodes:
         self._pool.connection_kwargs["protocol"] = 2
         self._idle: deque[Link] = deque()
         self._end: AsyncGenerator[None, None] | None = None
+        # Whoever asks takes a turn. Waiting for it takes none of the patience that Redis is given.
+        self.turn = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def lend(self) -> tuple[Link, bool]:
         """As `Nodes.lend`."""
@@ -115,8 +120,8 @@ class AsyncNodes:
         try:
             yield
         finally:
-            # It holds its loop, which is to be forgotten.
-            self._end = None
+            # Both may hold their loop, which is to be forgotten.
+            self._end, self.turn = None, asyncio.Semaphore(MOST_AT_ONCE)
             await self.close()
 
     async def _open(self) -> Link:

@@ -214,7 +214,10 @@ class Copies:
         nodes = self._loops.get(loop) or self._loops.setdefault(
             loop, AsyncNodes(self._url, patience_seconds=PATIENCE_SECONDS)
         )
-        key = self._key(key_hash)
+        async with nodes.turn:
+            return await self._aanswered(nodes, script, self._key(key_hash))
+
+    async def _aanswered(self, nodes: AsyncNodes, script: Script, key: str) -> tuple[Any, str]:
         while True:
             link, is_new = await nodes.lend()
             try:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from accounts import nodes
 from sessions_stateful import copies
+from tests.sessions_stateful.conftest import Noted
 from tests.sessions_stateful.copied import Copied
 
 pytestmark = pytest.mark.redis
@@ -42,3 +44,21 @@ def test_an_event_loop_that_has_ended_leaves_nothing_behind(copied: Copied) -> N
 
     assert len(here()._loops) == 0
     assert connected(copied) == before
+
+
+def test_a_crowd_of_async_requests_opens_few_connections_and_does_not_take_redis_for_away(
+    copied: Copied, noted: Noted
+) -> None:
+    """Three hundred at once would each wait longer for a connection of its own than Redis has patience."""
+    before = connected(copied)
+
+    async def crowd() -> int:
+        found = await asyncio.gather(*(load() for _request in range(300)))
+        assert [one.copy for one in found] == [None] * 300
+        return connected(copied)
+
+    at_once = asyncio.run(crowd())
+    gc.collect()
+
+    assert at_once - before <= nodes.MOST_AT_ONCE
+    assert (noted.names, len(here()._loops)) == ([], 0)
