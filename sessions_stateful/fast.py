@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Clocks of two hosts may differ by so much.
 LEEWAY = timedelta(seconds=30)
+# Later than any: of what is deleted, no copy is good.
+NO_VERSION = 2**63 - 1
 
 insert, exists, was_replaced = durable.insert, durable.exists, durable.was_replaced
 delete_expired = durable.delete_expired
@@ -118,16 +120,15 @@ def update(row: Row, values: dict[str, Any]) -> bool:
     """
     if row.login_id is None:
         return durable.update(row, values)
-    held, version = _copies(), row.own["version"] + 1
-    try:
+    held, version, mark = _copies(), row.own["version"] + 1, None
+    with suppress(Away):
         mark = held.mark(row.own["key_hash"])
-    except Away:
+    if mark is None or values["key_hash"] != row.own["key_hash"]:
+        # A key that dies is outdated in any case: a mark can be lost, and with it the only word of that.
         with transaction.atomic():
             logins.outdate(row.login_id, version=version)
             return durable.update(row, values)
     done = durable.update(row, values)
-    if done and values["key_hash"] != row.own["key_hash"]:
-        return True
     new = replace(row, own={**row.own, **values, "version": version}) if done and row.read_at else None
     after = partial(_put_changed, held, new, mark=mark) if new else partial(_settle, held, row, mark=mark)
     _after_commit(after)
@@ -189,15 +190,13 @@ def _milliseconds(span: timedelta) -> int:
 
 def delete(key_hash: str) -> None:
     """As `durable.delete`; no copy speaks for it afterwards, though its Login may live on."""
-    try:
+    with suppress(Away):
         _copies().mark(key_hash)
-    except Away:
-        with transaction.atomic():
-            row = durable.load(key_hash)
-            if row is not None and row.login_id is not None:
-                logins.outdate(row.login_id, version=row.own["version"] + 1)
-            durable.delete(key_hash)
-    else:
+    with transaction.atomic():
+        # Through the ledger in any case: a save that is committed before this may put its copy after it.
+        row = durable.load(key_hash)
+        if row is not None and row.login_id is not None:
+            logins.outdate(row.login_id, version=NO_VERSION)
         durable.delete(key_hash)
 
 

@@ -62,10 +62,10 @@ def sign_in(browser: Client) -> None:
 COSTS: dict[str, tuple[Step, int, int, int]] = {
     "load": (load, 1, 1, 0),
     "save": (save, 2, 3, 1),
-    "a new key": (new_key, 3, 4, 2),
+    "a new key": (new_key, 3, 4, 3),
     # Ask which, lock, end, kill, tell.
     "end": (end, 5, 1, 6),
-    "sign out": (sign_out, 6, 3, 6),
+    "sign out": (sign_out, 6, 3, 7),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from accounts.logins import EndReason, Login
 from accounts.models import User
 from accounts.testing import alice, bob, olga
 from sessions_stateful import conf as sessions_conf
-from sessions_stateful import copies, durable, fast
+from sessions_stateful import copies, durable, fast, issue
 from sessions_stateful.models import Session
 from sessions_stateful.store import SessionStore
 from tests.sessions_stateful import third_party
@@ -277,6 +278,61 @@ def test_a_redis_that_is_lost_between_mark_and_copy_undoes_nothing(
 
     assert copied.raw(old) == copy
     assert (who(old), colour(browser)) == ((None, "None") if new_key else (ALICE, "red"))
+
+
+@pytest.mark.parametrize("lost", ["emptied", "cut off"])
+@pytest.mark.parametrize("act", ["step up", "delete"])
+def test_a_redis_that_is_lost_between_mark_and_commit_brings_no_dead_key_back(
+    copied: Copied, monkeypatch: pytest.MonkeyPatch, act: str, lost: str
+) -> None:
+    """Somebody who has read the old row has put a copy of it where the mark was."""
+    browser = warm(signed_in())
+    old, copy, verb = tab(browser), copied.raw(browser) or b"", {"step up": "update", "delete": "delete"}[act]
+    real = getattr(durable, verb)
+
+    def slow(*args: Any) -> Any:
+        monkeypatch.undo()
+        done = real(*args)
+        copied.put_raw(copied.name(old), copy)
+        if lost == "cut off":
+            copied.cut_off()
+        return done
+
+    monkeypatch.setattr(durable, verb, slow)
+    if act == "delete":
+        Session.objects.get().delete()
+    else:
+        visit(browser, lambda request: issue.step_up(request, request.user))
+    copied.back()
+
+    assert who(old) is None
+
+
+def test_a_save_that_overtakes_a_delete_brings_nothing_back(
+    copied: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S2: it has put its mark over that of the delete, is committed before it, and puts its copy after it."""
+    browser, mark, put_copy = warm(signed_in()), copies.Copies.mark, fast._put_changed
+
+    def save(held: Any) -> Any:
+        def slow(*args: Any, **more: Any) -> None:
+            held.wait()
+            put_copy(*args, **more)
+
+        monkeypatch.setattr(fast, "_put_changed", slow)
+        return put(tab(browser), colour="red")
+
+    def overtaken(ours: Any, key_hash: str) -> str:
+        monkeypatch.undo()
+        put_there = mark(ours, key_hash)
+        stack.enter_context(beside(save))
+        return put_there
+
+    monkeypatch.setattr(copies.Copies, "mark", overtaken)
+    with ExitStack() as stack:
+        Session.objects.get().delete()
+
+    assert who(browser) is None
 
 
 def test_the_copy_under_a_replaced_key_is_dead(copied: Copied, monkeypatch: pytest.MonkeyPatch) -> None:
