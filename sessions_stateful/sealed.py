@@ -6,6 +6,7 @@ names the one that it was written to.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -33,12 +34,14 @@ Reader = Callable[[Any], Any]
 
 def write(row: Row, *, node: str) -> bytes:
     """The copy of a row that carries a Login."""
+    columns = durable.user_columns()
     values = [
+        _shape(columns),
         _written(row.read_at),
         node,
         [row.own[name] for name in OWN],
         [row.login[name] for name in durable.LOGIN] if row.login else None,
-        [row.user[name] for name in durable.user_columns()] if row.user else None,
+        [row.user[name] for name in columns] if row.user else None,
     ]
     # JSON has no line break in it, so the first one ends it.
     said: bytes = (
@@ -55,19 +58,20 @@ def read(copy: bytes, *, key_hash: str, node: str) -> Row | None:
         return None
     values, _line_break, data = said.partition(b"\n")
     try:
-        read_at, written_to, own, login, user = json.loads(values)
-        if written_to != node:
+        shape, read_at, written_to, own, login, user = json.loads(values)
+        columns = durable.user_columns()
+        if written_to != node or shape != _shape(columns):
             return None
         kinds = _readers()
         return Row(
             {"key_hash": key_hash, "data": data, **_read(own, OWN, kinds[0])},
             _read(login, durable.LOGIN, kinds[1]),
-            _read(user, durable.user_columns(), kinds[2]),
+            _read(user, columns, kinds[2]),
             read_at=_instant(read_at),
             is_copy=True,
         )
-    except ValueError:
-        # Of a release with other columns.
+    except (ValueError, TypeError, AttributeError):
+        # Of a release with columns of another kind.
         return None
 
 
@@ -107,6 +111,12 @@ def _span(microseconds: int) -> timedelta:
 
 
 @lru_cache(maxsize=1)
+def _shape(columns: tuple[str, ...]) -> str:
+    """A short name for what stands where: values without names must not be read by a release with others."""
+    return hashlib.sha256(repr((OWN, durable.LOGIN, columns)).encode()).hexdigest()[:8]
+
+
+@lru_cache(maxsize=1)
 def _readers() -> tuple[tuple[Reader | None, ...], ...]:
     columns = ((Session, OWN), (Login, durable.LOGIN), (get_user_model(), durable.user_columns()))
     return tuple(tuple(_reader(model, name) for name in names) for model, names in columns)
@@ -122,6 +132,7 @@ def _reader(model: type[models.Model], name: str) -> Reader | None:
         return _span
     if isinstance(field, models.UUIDField):
         return UUID
-    if isinstance(field, (models.CharField, models.TextField, models.BooleanField, models.IntegerField)):
-        return None
-    return field.to_python
+    plain = (models.CharField, models.TextField, models.BooleanField, models.IntegerField)
+    # A project's own kind of column may make something of what the database says.
+    is_plain = isinstance(field, plain) and not hasattr(field, "from_db_value")
+    return None if is_plain else field.to_python
