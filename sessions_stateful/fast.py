@@ -87,6 +87,7 @@ def is_current(row: Row, mine: Standing) -> bool:
     if login is None or person is None or mine.known.version(login.bytes) > row.own["version"]:
         return False
     who, version = person[durable.public_id_column()], person["version"]
+    # It is, because it was a moment ago: asking once more might ask the database, in an event loop too.
     return mine.judge(login, user=who, version=version, is_fresh=True) is standing.Answer.GOOD
 
 

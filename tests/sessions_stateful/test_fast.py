@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -17,9 +19,10 @@ from accounts import conf, logins, standing
 from accounts.api import MeView
 from accounts.logins import EndReason, Login
 from accounts.models import User
+from accounts.standing import Standing
 from accounts.testing import alice, bob, olga
 from sessions_stateful import conf as sessions_conf
-from sessions_stateful import copies, durable, fast, issue
+from sessions_stateful import copies, durable, fast, issue, keys
 from sessions_stateful.models import Session
 from sessions_stateful.store import SessionStore
 from tests.sessions_stateful import third_party
@@ -589,6 +592,19 @@ def test_beyond_the_budget_the_database_is_asked(copied: Copied, settings: Any) 
 
     with statements(1):
         assert who(browser) == ALICE
+
+
+def test_a_budget_that_runs_out_on_the_way_asks_nothing_in_an_event_loop(
+    copied: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was good a moment ago; the database must not be asked where that would hold up everybody."""
+    browser, answers = warm(signed_in()), chain([True], repeat(False))
+    monkeypatch.setattr(Standing, "is_within", lambda *_budget: next(answers))
+
+    row = asyncio.run(fast.aload(keys.hashed(key(browser))))
+
+    assert row
+    assert row.is_copy
 
 
 def test_what_is_in_use_vouches_anew_without_a_statement_on_the_path(copied: Copied) -> None:
