@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from accounts import events, mac
@@ -70,7 +71,7 @@ def read(copy: bytes, *, key_hash: str, node: str) -> Row | None:
             read_at=_instant(read_at),
             is_copy=True,
         )
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, ValidationError):
         # Of a release with columns of another kind.
         return None
 
