@@ -25,6 +25,9 @@ from sessions_stateful.durable import Row
 from sessions_stateful.models import Session
 
 SEAL_BYTES = 16
+# What this process remembers of copies: 16 MB at most.
+MOST_REMEMBERED = 1024
+SMALL_BYTES = 4096
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROSECOND = timedelta(microseconds=1)
 # The key's hash is known to whoever asks, and the data stands behind the rest as it is.
@@ -52,7 +55,15 @@ def write(row: Row, *, node: str) -> bytes:
 
 
 def read(copy: bytes, *, key_hash: str, node: str) -> Row | None:
-    """The row of a copy; None for one that we did not write, for this key, to this server."""
+    """The row of a copy; None for one that we did not write, for this key, to this server.
+
+    Shared by all who read it: never changed.
+    """
+    look = _looked if len(copy) <= SMALL_BYTES else _look
+    return look(copy, key_hash, node)
+
+
+def _look(copy: bytes, key_hash: str, node: str) -> Row | None:
     seal, said = copy[:SEAL_BYTES], copy[SEAL_BYTES:]
     if len(seal) < SEAL_BYTES or not mac.matches("session copy", _bound(said, key_hash), seal):
         events.note("session_copy_tampered")
@@ -74,6 +85,10 @@ def read(copy: bytes, *, key_hash: str, node: str) -> Row | None:
     except (ValueError, TypeError, AttributeError, ValidationError):
         # Of a release with columns of another kind.
         return None
+
+
+# Until it is renewed a copy stays the same to the last byte, and to look into it costs half of fetching it.
+_looked = lru_cache(maxsize=MOST_REMEMBERED)(_look)
 
 
 def _read(values: list[Any], names: tuple[str, ...], readers: tuple[Reader | None, ...]) -> dict[str, Any]:

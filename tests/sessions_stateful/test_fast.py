@@ -22,7 +22,7 @@ from accounts.models import User
 from accounts.standing import Standing
 from accounts.testing import alice, bob, olga
 from sessions_stateful import conf as sessions_conf
-from sessions_stateful import copies, durable, fast, issue, keys
+from sessions_stateful import copies, durable, fast, issue, keys, sealed
 from sessions_stateful.models import Session
 from sessions_stateful.store import SessionStore
 from tests.sessions_stateful import third_party
@@ -65,6 +65,23 @@ def test_a_request_costs_one_round_trip_and_no_statement(copied: Copied) -> None
         answer = visit(browser, lambda request: [request.user.email, request.session.session_key[:0]])
 
     assert answer.content == b"['alice@example.com', '']"
+
+
+def test_what_one_request_makes_of_a_copy_the_next_does_not_see(copied: Copied) -> None:
+    """A copy whose bytes are still the same is not looked into again."""
+    browser = warm(signed_in())
+    put(browser, colours=["red"])
+    before = sealed._looked.cache_info().hits
+
+    def spoil(request: Any) -> None:
+        request.session["colours"].append("blue")
+        request.user.email = "other@example.com"
+
+    visit(tab(browser), spoil)
+    answer = visit(tab(browser), lambda request: (request.session["colours"], request.user.email))
+
+    assert answer.content == b"(['red'], 'alice@example.com')"
+    assert sealed._looked.cache_info().hits > before
 
 
 def test_the_idle_time_is_slid_by_each_request(copied: Copied) -> None:
