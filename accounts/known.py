@@ -40,6 +40,8 @@ class Known:
         self._writing = threading.Lock()
         self._ended: tuple[tuple[int, Ended], ...] = ()
         self._versions: tuple[tuple[int, dict[bytes, int]], ...] = ()
+        # Whether there is nothing to ask for, as mostly there is not.
+        self.is_empty = True
 
     def learn(self, *, ended: Iterable[bytes], versions: Iterable[tuple[bytes, int]], now: float) -> None:
         """Take in what has ended and what has moved; known things are skipped."""
@@ -56,6 +58,7 @@ class Known:
             if not self.has_ended(login):
                 if not self._ended or self._ended[-1][0] != minute:
                     self._ended = (*self._ended, (minute, {}))
+                    self.is_empty = False
                 ids, key = self._ended[-1][1], _key(login)
                 ids[key] = ids.get(key, b"") + login
 
@@ -63,6 +66,7 @@ class Known:
         if moved := [(user, version) for user, version in people if version > self.version(user)]:
             if not self._versions or self._versions[-1][0] != minute:
                 self._versions = (*self._versions, (minute, {}))
+                self.is_empty = False
             self._versions[-1][1].update(moved)
 
     def forget(self, *, before: float) -> None:
@@ -73,12 +77,9 @@ class Known:
             dropped = [bucket for minute, bucket in buckets if minute < oldest]
             self._ended = tuple(bucket for bucket in self._ended if bucket[0] >= oldest)
             self._versions = tuple(bucket for bucket in self._versions if bucket[0] >= oldest)
+            self.is_empty = not self._ended and not self._versions
         for bucket in dropped:
             self._take_apart(bucket)
-
-    def is_empty(self) -> bool:
-        """Whether there is nothing to ask for, as mostly there is not."""
-        return not self._ended and not self._versions
 
     def has_ended(self, login: bytes) -> bool:
         """Whether this Login is known to have ended."""

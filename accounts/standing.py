@@ -74,38 +74,19 @@ class Standing:
         if not is_fresh:
             return _ask(self, login, version=version)
         known = self.known
-        if known.is_empty():
+        if known.is_empty:
             return Answer.GOOD
         if known.has_ended(login.bytes):
             return Answer.ENDED
         return Answer.STALE if version < known.version(user.bytes) else Answer.GOOD
 
     def freshen(self) -> None:
-        """Bring the knowledge up to date where that is free: a glance on SQLite, else only the first read."""
-        if self._at_work:
-            # By far the most requests come this way.
-            self.take_in()
-        elif self._reader.alone:
-            self._read_at = time.monotonic()
-        elif self._reader.glances:
-            self._read(unless_unchanged=True)
-        else:
-            if self._read_at == NEVER and not self._failing:
-                self._read()
-            self._start_thread()
-            self.take_in()
+        """Bring the knowledge up to date where that is free: a glance on SQLite, else only the first read.
 
-    def needs_sql(self) -> bool:
-        """Whether `freshen` may ask the database."""
-        starts = self._thread is None or not self._thread.is_alive()
-        return not self._reader.alone and (starts or self._reader.glances)
-
-    def follows(self) -> bool | None:
-        """Whether the feed is followed; None where there is none to follow."""
-        return self._feed.follows() if self._feed else None
-
-    def take_in(self) -> None:
-        """Learn what has arrived on the feed, without waiting for more."""
+        What has arrived on the feed is learned, without waiting for more.
+        """
+        if not self._at_work:
+            self._read_where_that_is_due()
         if (follower := self._feed) is None:
             return
         # Whoever comes while another thread learns waits: what that took off the socket is nowhere else.
@@ -116,6 +97,14 @@ class Standing:
                 self._learn(ended=arrival.ended, versions=arrival.changed, topics=arrival.topics)
         finally:
             follower.lock.release()
+
+    def follows(self) -> bool | None:
+        """Whether the feed is followed; None where there is none to follow."""
+        return self._feed.follows() if self._feed else None
+
+    def needs_sql(self) -> bool:
+        """Whether `freshen` may ask the database."""
+        return not (self._at_work or self._reader.alone)
 
     def hear(self, news: feed.News) -> None:
         """Learn at once what this process itself has just committed."""
@@ -134,6 +123,16 @@ class Standing:
             self._thread.join(timeout=5)
         with self._lock:
             self._reader.close()
+
+    def _read_where_that_is_due(self) -> None:
+        if self._reader.alone:
+            self._read_at = time.monotonic()
+        elif self._reader.glances:
+            self._read(unless_unchanged=True)
+        else:
+            if self._read_at == NEVER and not self._failing:
+                self._read()
+            self._start_thread()
 
     def _read(self, *, unless_unchanged: bool = False) -> None:
         with self._lock:
@@ -223,7 +222,7 @@ class Standing:
                 due_at = self._next_read_at()
                 self._read()
             self._sleep(max(0.0, due_at - time.monotonic()))
-            self.take_in()
+            self.freshen()
         if self._feed is not None:
             self._feed.close()
 
@@ -260,7 +259,7 @@ def freshen() -> Standing:
 
     The first call of a process reads the ledger once, and starts its reader. Returns the standing of here.
     """
-    mine = here()
+    mine = _standings.get(_process) or here()
     mine.freshen()
     return mine
 

@@ -58,7 +58,8 @@ class TokenAuthentication(JWTAuthentication):
         header = plain.META.get("HTTP_AUTHORIZATION")
         if not header or not (header.startswith(USUAL) or OURS.match(header)):
             return None
-        if _comes_twice(plain):
+        # Mostly there is neither, and nothing to look into.
+        if (plain.META.get("QUERY_STRING") or plain.content_type == FORM) and _comes_twice(plain):
             raise BadAuthorization
         known = _accepted(plain, header)
         carried.put(plain, known.carried)
@@ -71,9 +72,7 @@ class TokenAuthentication(JWTAuthentication):
 
 def _comes_twice(request: HttpRequest) -> bool:
     """Whether a token is sent in a second way, which nobody ever reads (RFC 6750 section 3.1)."""
-    if request.META.get("QUERY_STRING") and PARAMETER in request.GET:
-        return True
-    return request.content_type == FORM and PARAMETER in request.POST
+    return PARAMETER in request.GET or (request.content_type == FORM and PARAMETER in request.POST)
 
 
 def _token(header: str) -> str:
@@ -117,7 +116,7 @@ def _accepted(request: HttpRequest, header: str) -> Verified:
     except (DatabaseError, InterfaceError) as error:
         # Only a process that does not know its keys asks for them.
         raise StandingUnknown from error
-    if answer is Answer.STALE:
+    if answer is not Answer.GOOD:
         raise TokenStale
     logins.seen_by_token(login)
     return known

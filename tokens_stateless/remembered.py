@@ -64,7 +64,7 @@ class Remembered:
 
     def get(self, header: str, *, under: Tokens, now: float) -> Verified | None:
         """What the token in this header says, if it was verified under these settings and is good now."""
-        known = self._by_hash.get(_name(header))
+        known = self._by_hash.get(blake2b(header[-SIGNATURE_LETTERS:].encode()).digest())
         if (
             known is not None
             and known.beginning == header[:-SIGNATURE_LETTERS]
@@ -80,7 +80,7 @@ class Remembered:
         """Remember a token, at most so many; what has ended goes first, then what is oldest."""
         if most <= 0:
             return
-        name = _name(header)
+        name = blake2b(header[-SIGNATURE_LETTERS:].encode()).digest()
         with self._writing:
             if name not in self._by_hash:
                 self._in_order.append(name)
@@ -95,8 +95,3 @@ class Remembered:
 def beginning_of(header: str) -> str:
     """All of a header but the signature."""
     return header[:-SIGNATURE_LETTERS]
-
-
-def _name(header: str) -> bytes:
-    """The name of a token by its signature, from which nobody gets that signature back."""
-    return blake2b(header[-SIGNATURE_LETTERS:].encode()).digest()

@@ -44,15 +44,18 @@ def test_the_end_of_one_and_the_beginning_of_the_next_are_nobody() -> None:
     assert known.has_ended(between)
 
 
-def test_it_is_empty_until_it_learns_and_again_once_it_has_forgotten() -> None:
+@pytest.mark.parametrize(("ended", "versions"), [([b"l" * 16], []), ([], [(b"u" * 16, 2)])])
+def test_it_is_empty_until_it_learns_and_again_once_it_has_forgotten(
+    ended: list[bytes], versions: list[tuple[bytes, int]]
+) -> None:
     known = Known()
-    before = known.is_empty()
-    known.learn(ended=[], versions=[(b"u" * 16, 2)], now=0)
-    between = known.is_empty()
+    before = known.is_empty
+    known.learn(ended=ended, versions=versions, now=0)
+    between = known.is_empty
 
     known.forget(before=60)
 
-    assert (before, between, known.is_empty()) == (True, False, True)
+    assert (before, between, known.is_empty) == (True, False, True)
 
 
 def test_a_bulk_of_changes_is_taken_in_and_dropped_in_pieces() -> None:
