@@ -348,7 +348,9 @@ class SessionStore(SessionBase):
         if self.login_id:
             logins.end([self.login_id], reason=EndReason.REPLACED)
             self.unbind()
-        self.delete()
+        if self.session_key:
+            # Not `self.delete()`: no copy speaks for an ended Login, and an anonymous session has none.
+            durable.delete(keys.hashed(self.session_key))
         self._session_key = self._row = None
         self._base = NOTHING
 

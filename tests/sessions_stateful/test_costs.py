@@ -65,7 +65,7 @@ COSTS: dict[str, tuple[Step, int, int, int]] = {
     "a new key": (new_key, 3, 4, 3),
     # Ask which, lock, end, kill, tell.
     "end": (end, 5, 1, 6),
-    "sign out": (sign_out, 6, 3, 7),
+    "sign out": (sign_out, 6, 2, 6),
 }
 
 

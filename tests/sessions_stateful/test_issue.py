@@ -457,7 +457,8 @@ def test_the_page_adds_the_look_at_the_password_and_its_throttle() -> None:
     browser.post("/login/", {"email": "alice@example.com", "password": PASSWORD})
 
     # With counters that are there: load; count (4), look up, forgive (2); a new key; its event; last_login.
-    with statements(11):
+    # Where there are copies, those of the old key are outdated.
+    with statements(12 if conf.current().redis_url else 11):
         browser.post("/login/", {"email": "alice@example.com", "password": PASSWORD})
 
 
