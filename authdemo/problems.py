@@ -17,6 +17,7 @@ from csp.utils import build_policy
 from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig
 from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
 from django.dispatch import receiver
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.template.context_processors import csrf
@@ -105,6 +106,9 @@ class ProblemMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """What a view raised outside DRF; the rest of Django's comes by the handlers, logged by Django."""
+        if isinstance(exception, (OperationalError, InterfaceError)):
+            logger.warning("the database could not answer: %s", type(exception).__name__)
+            return _unrendered(exception)
         foreseen = isinstance(exception, (APIException, Http404, RequestDataTooBig))
         return _unrendered(exception) if foreseen else None
 
@@ -140,10 +144,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 @receiver(got_request_exception)
 def _remember_refusal(request: HttpRequest | None = None, **_signal: object) -> None:
-    # An AuthError from a middleware is unforeseen to Django: it calls handler500, under DEBUG not even that.
-    # Only this signal always sees which error it was.
+    # An AuthError from a middleware is unforeseen to Django, and so is a database that is away when a session
+    # is saved: it calls handler500, under DEBUG not even that. Only this signal always sees which error it
+    # was.
     exc = sys.exc_info()[1]
-    if request is not None and isinstance(exc, APIException):
+    if request is not None and isinstance(exc, (APIException, OperationalError, InterfaceError)):
         request.META[REFUSAL] = describe(exc)
 
 

@@ -246,7 +246,23 @@ def test_a_store_that_is_away_costs_nobody_the_cookie(where: str, monkeypatch: p
         away.setattr(durable, "load", fail)
         answer = browser.get(where)
 
-    assert (answer.status_code >= 500, touches_cookie(answer)) == (True, False)
+    assert (answer.status_code, answer["Retry-After"], touches_cookie(answer)) == (503, "1", False)
+    assert who(browser) == "alice@example.com"
+
+
+def test_nor_does_one_that_is_away_when_a_change_is_to_be_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S6: here the middleware fails, after the view."""
+    browser = signed_in()
+    browser.raise_request_exception = False
+
+    def fail(*_write: object) -> bool:
+        raise OperationalError
+
+    with monkeypatch.context() as away:
+        away.setattr(durable, "update", fail)
+        answer = put(browser, colour="red")
+
+    assert (answer.status_code, answer["Retry-After"], touches_cookie(answer)) == (503, "1", False)
     assert who(browser) == "alice@example.com"
 
 
