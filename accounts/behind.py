@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Hashable
 from typing import Generic, TypeVar
 
-from django.db import close_old_connections, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
 Key = TypeVar("Key", bound=Hashable)
 logger = logging.getLogger(__name__)
@@ -64,8 +64,14 @@ class Writer(Generic[Key]):
             close_old_connections()
             try:
                 self.flush()
-            except Exception:
-                logger.warning("a batch could not be written and will be tried again", exc_info=True)
+            except Exception as error:
+                # A database that is away is no fault of ours to be traced, and may be away for hours.
+                away = isinstance(error, (OperationalError, InterfaceError))
+                logger.warning(
+                    "a batch could not be written and will be tried again: %s",
+                    type(error).__name__,
+                    exc_info=not away,
+                )
             finally:
                 connections.close_all()
 
