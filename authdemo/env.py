@@ -140,7 +140,7 @@ def _postgresql(parts: SplitResult, options: dict[str, str], *, name: str) -> Se
         limits = {"statement_timeout": longest, "lock_timeout": 5, "idle_in_transaction_session_timeout": 30}
         options.setdefault("options", " ".join(f"-c {limit}={value}s" for limit, value in limits.items()))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "authdemo.postgresql",
         "NAME": database_name,
         "USER": _decoded(parts.username or "", name=name),
         "PASSWORD": _decoded(parts.password or "", name=name),
@@ -167,8 +167,10 @@ def _postgresql(parts: SplitResult, options: dict[str, str], *, name: str) -> Se
             # five times is planned once. Not behind a pooler: the next transaction has another session.
             "server_side_binding": pooler == "none",
             "prepare_threshold": 5 if pooler == "none" else None,
-            # With the server away, or every connection lent, a request fails after `timeout` seconds.
-            "pool": {"min_size": 1, "max_size": most, "timeout": 5},
+            # With the server away, or every connection lent, a request fails after `timeout` seconds. The
+            # pool tries again twice; then a request has it try, and not, as by default, a clock that goes
+            # slower and slower: a server that is back would stay unnoticed for minutes.
+            "pool": {"min_size": 1, "max_size": most, "timeout": 2, "reconnect_timeout": 1},
             **options,
         },
     }

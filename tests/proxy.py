@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from typing_extensions import Self
 
@@ -16,10 +17,11 @@ from typing_extensions import Self
 class Proxy:
     """Clients reach the server at `port` through it; what it does to them may change at any time.
 
-    With `tls` it speaks TLS to the clients and nothing of it to the server.
+    The server is at a port, or at a Unix socket. With `tls` it speaks TLS to the clients and nothing of it to
+    the server.
     """
 
-    def __init__(self, target: int, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, target: int | Path, *, tls: ssl.SSLContext | None = None) -> None:
         self.taken = 0
         self._target, self._tls = target, tls
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -94,7 +96,7 @@ class Proxy:
         with suppress(OSError), client:
             if self._refusing:
                 return
-            with self._secured(client) as near, socket.create_connection(("127.0.0.1", self._target)) as far:
+            with self._secured(client) as near, self._reached() as far:
                 near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 with self._changed:
                     self._open |= {near, far}
@@ -107,6 +109,17 @@ class Proxy:
 
     def _secured(self, client: socket.socket) -> socket.socket:
         return self._tls.wrap_socket(client, server_side=True) if self._tls else client
+
+    def _reached(self) -> socket.socket:
+        if isinstance(self._target, int):
+            return socket.create_connection(("127.0.0.1", self._target))
+        far = socket.socket(socket.AF_UNIX)
+        try:
+            far.connect(str(self._target))
+        except OSError:
+            far.close()
+            raise
+        return far
 
     def _ask(self, near: socket.socket, far: socket.socket) -> None:
         with suppress(OSError, ValueError):

@@ -126,7 +126,7 @@ def test_postgresql_is_reached_by_host_and_port_through_a_pool() -> None:
         "postgresql://al%40ice:p%3A%2F%3F%23@db.example.com:6432/ledger?sslmode=verify-full"
     )
 
-    assert setting["ENGINE"] == "django.db.backends.postgresql"
+    assert setting["ENGINE"] == "authdemo.postgresql"
     assert (setting["USER"], setting["PASSWORD"]) == ("al@ice", "p:/?#")
     assert (setting["HOST"], setting["PORT"], setting["NAME"]) == ("db.example.com", "6432", "ledger")
     assert setting["CONN_MAX_AGE"] == 0
