@@ -13,6 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -139,7 +140,14 @@ class Copies:
     def mark(self, key_hash: str) -> str:
         """Put a mark there and return it. Raises Away."""
         mark = f"mark {secrets.token_hex(8)}"
-        self._call(MARK, key_hash, mark, MARK_MS)
+        try:
+            self._call(MARK, key_hash, mark, MARK_MS)
+        except Away:
+            # One that is full has no room for a mark, but lets go of the copy: until the other processes have
+            # heard of the change they would serve it.
+            with suppress(Away):
+                self.remove([key_hash])
+            raise
         return mark
 
     def put(

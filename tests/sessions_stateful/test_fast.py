@@ -472,6 +472,8 @@ def test_a_redis_that_is_full_is_read_and_nothing_is_lost(copied: Copied) -> Non
         assert who(browser) == ALICE
     put(browser, colour="red")
 
+    # Another process, which has not heard of the change yet, must not find it there.
+    assert copied.raw(browser) is None
     assert colour(browser) == "red"
 
 
