@@ -117,7 +117,8 @@ def _after_commit(do: Callable[[], None]) -> None:
 def update(row: Row, values: dict[str, Any]) -> bool:
     """As `durable.update`; its copy is marked before, and one of what was stored put after.
 
-    None under a new key, which is given when the person has just changed, perhaps: the database is asked.
+    None under a new key, which is given when the person has just changed, perhaps: the database is asked. The
+    old key must be dead whatever anybody puts into Redis, so this is told through the ledger as well.
     """
     if row.login_id is None:
         return durable.update(row, values)

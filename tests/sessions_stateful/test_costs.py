@@ -62,6 +62,7 @@ def sign_in(browser: Client) -> None:
 COSTS: dict[str, tuple[Step, int, int, int]] = {
     "load": (load, 1, 1, 0),
     "save": (save, 2, 3, 1),
+    # Also through the ledger: no copy of the old key is good, whoever puts it there.
     "a new key": (new_key, 3, 4, 3),
     # Ask which, lock, end, kill, tell.
     "end": (end, 5, 1, 6),
