@@ -151,12 +151,17 @@ def test_every_attack_on_tokens_is_there_once_and_in_order() -> None:
     assert [row[0].split(" ")[0] for row in rows("2 Attacks on tokens")] == [str(n) for n in range(1, 40)]
 
 
+def test_every_attack_on_sessions_is_there_once_and_in_order() -> None:
+    assert [row[0].split(" ")[0] for row in rows("3 Attacks on sessions")] == [str(n) for n in range(1, 34)]
+
+
 TITLES = (
     "1.1 Cookies, headers, CSRF",
     "1.3 Authentication",
     "1.4 Self-contained tokens",
     "1.5 Refresh, revocation, introspection, OAuth",
     "2 Attacks on tokens",
+    "3 Attacks on sessions",
     "Who can write to Redis",
     "What holds already of the rest",
 )
