@@ -32,12 +32,13 @@ test: $(VENV)/requirements-dev ## Run the tests on SQLite alone and, beside it, 
 	@echo "Both runs at once; each shows what it said when it is through, after some minutes."
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-sqlite test-servers
 
-# What is slow runs only where CI is set; so do the pages in a browser for the second time.
+# Where CI is not set, what is slow is left out; and what knows no store, or is seen in a browser, runs once.
 test-sqlite:
 	$(PY) -m pytest --stores=sqlite $(if $(CI),,-m "not slow") $(ARGS)
 
 test-servers:
-	$(PY) -m pytest --stores=redis+postgres $(if $(CI),,-m "not slow and not browser") $(ARGS)
+	$(PY) -m pytest --stores=redis+postgres \
+		$(if $(CI),,-m "not slow and not browser and not nodb" --ignore=tests/standards) $(ARGS)
 
 check: $(VENV)/requirements-dev ## Check style, types, imports, migrations and settings; test on Django 5.2 and 6.1
 	$(PY) -m ruff check
