@@ -143,9 +143,9 @@ def test_signing_out_is_an_event_with_its_reason_and_actor(noted: Noted) -> None
 def test_signing_out_costs_a_fixed_number_of_statements() -> None:
     browser = signed_in(alice())
 
-    # Load (no statement where there is a copy); lock, end and kill, with a look for the keys of copies; the
-    # event; and the flush, which kills what is gone already.
-    with statements(6):
+    # Load; lock, end and kill, where there are copies with a look for their keys; the event; and the flush,
+    # which kills what is gone already.
+    with statements(6, with_copy=7):
         browser.post("/logout/")
 
 
