@@ -30,6 +30,7 @@ from tests.sessions_stateful.conftest import Noted
 from tests.sessions_stateful.copied import Copied, warm
 from tests.sessions_stateful.third_party import (
     beside,
+    held_visit,
     holding,
     key,
     put,
@@ -180,7 +181,7 @@ def test_a_copy_that_is_put_after_the_end_revives_nobody(
             return row
 
         monkeypatch.setattr(durable, "load", slow)
-        return tab(browser).get("/api/me/")
+        return held_visit(tab(browser), lambda request: request.user.email)
 
     with beside(request) as held:
         end_all()
@@ -204,7 +205,7 @@ def test_a_copy_of_what_was_read_before_a_change_does_not_undo_it(
             return row
 
         monkeypatch.setattr(durable, "load", slow)
-        return tab(browser).get("/api/me/")
+        return held_visit(tab(browser), lambda request: request.user.email)
 
     with beside(request):
         put(tab(browser), colour="red")
@@ -368,7 +369,7 @@ def test_the_copy_under_a_replaced_key_is_dead(copied: Copied, monkeypatch: pyte
             return row
 
         monkeypatch.setattr(durable, "load", slow)
-        return tab(old).get("/api/me/")
+        return held_visit(tab(old), lambda request: request.user.email)
 
     with beside(request):
         visit(browser, lambda request: request.session.cycle_key())

@@ -65,6 +65,11 @@ def visit(browser: Client, act: Act) -> Any:
     return browser.get(f"/their/{_kept(act)}/")
 
 
+def held_visit(browser: Client, act: Act) -> Any:
+    """As `visit`, for a request that is held on its way."""
+    return browser.get(f"/their/held/{_kept(act)}/")
+
+
 def put(browser: Client, **data: Any) -> Any:
     """Have a view put this into the session."""
     return visit(browser, lambda request: request.session.update(data))
@@ -152,7 +157,7 @@ def held_request(browser: Client, act: Act) -> Iterator[Held]:
             held.wait()
             return act(request)
 
-        return tab(browser).get(f"/their/held/{_kept(held_act)}/")
+        return held_visit(tab(browser), held_act)
 
     with beside(hold) as held:
         yield held
