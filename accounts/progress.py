@@ -28,7 +28,8 @@ def run(steps: Iterable[Step], *, stdout: OutputWrapper, verbosity: int) -> None
 
     Ctrl-C (and SIGTERM) lets the batch that has begun be committed, says where it stood, and raises
     CommandError with the exit status that shells expect. A second one ends it at once: the batch that has
-    begun is rolled back, and nothing is half done.
+    begun is rolled back, and nothing is half done. A signal that was ignored at the start stays so (a shell
+    does that to what it runs in the background).
     """
     with _told_to_stop() as told:
         for step in steps:
@@ -68,7 +69,9 @@ def _told_to_stop() -> Iterator[Told]:
 
     # Only the main thread may; elsewhere somebody else answers for the process.
     if threading.current_thread() is threading.main_thread():
-        former = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                former[number] = signal.signal(number, tell)
     try:
         yield told
     finally:

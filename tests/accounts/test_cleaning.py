@@ -188,19 +188,48 @@ def stopped_by(number: int, rows: list[int]) -> Iterator[int]:
         yield found
 
 
+@pytest.fixture
+def answers_to() -> Iterator[Callable[[signal.Signals, Any], None]]:
+    """Sets what a signal does until the test ends: a shell may have started all this with SIGINT ignored."""
+    former: dict[signal.Signals, Any] = {}
+
+    def answer(number: signal.Signals, handler: Any) -> None:
+        former.setdefault(number, signal.signal(number, handler))
+
+    yield answer
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_lets_the_batch_end_and_says_where_it_stood(number: signal.Signals) -> None:
-    former = signal.getsignal(number)
+def test_a_signal_lets_the_batch_end_and_says_where_it_stood(number: signal.Signals, answers_to: Any) -> None:
+    answers_to(number, signal.default_int_handler)
     steps = [Step("rows were done", stopped_by(number, [10, 20, 40]))]
 
     with pytest.raises(CommandError, match=r"Stopped when 30 rows were done\.") as stopped:
         progress.run(steps, stdout=OutputWrapper(io.StringIO()), verbosity=1)
 
     assert stopped.value.returncode == 128 + number
-    assert signal.getsignal(number) is former
+    assert signal.getsignal(number) is signal.default_int_handler
 
 
-def test_a_second_signal_ends_it_at_once() -> None:
+def test_a_signal_that_was_ignored_is_ignored_on(answers_to: Any) -> None:
+    answers_to(signal.SIGINT, signal.SIG_IGN)
+    told = io.StringIO()
+
+    progress.run(
+        [Step("rows were done", stopped_by(signal.SIGINT, [10, 20, 40]))],
+        stdout=OutputWrapper(told),
+        verbosity=1,
+    )
+
+    assert told.getvalue() == "70 rows were done\n"
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_a_second_signal_ends_it_at_once(answers_to: Any) -> None:
+    answers_to(signal.SIGINT, signal.default_int_handler)
+
     def batches_() -> Iterator[int]:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
@@ -291,7 +320,7 @@ def test_all_of_a_crowd_is_cleaned_each_batch_from_an_index(crowd: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_run_that_is_stopped_in_the_middle_has_done_nothing_by_halves(number: signal.Signals) -> None:
     million.logins(2000, flow="session", seen_ago=DAY, expires_in=timedelta())
     million.carriers()
@@ -307,6 +336,6 @@ def test_a_run_that_is_stopped_in_the_middle_has_done_nothing_by_halves(number: 
     ended = reasons()["absolute_timeout"]
     assert 2 * batches.FIRST <= ended < 2000
     assert (Session.objects.count(), Event.objects.count()) == (2000 - ended, ended)
-    if number == signal.SIGINT:
-        assert (process.returncode, f"Stopped when {ended} logins had timed out" in told) == (130, True)
+    if number == signal.SIGTERM:
+        assert (process.returncode, f"Stopped when {ended} logins had timed out" in told) == (143, True)
     assert sum(cleaning.timeouts()) == 2000 - ended
