@@ -12,6 +12,8 @@ from typing import Literal
 
 from django.conf import settings
 
+from accounts import whereabouts
+
 
 @dataclass(frozen=True, kw_only=True)
 class Accounts:
@@ -40,6 +42,9 @@ class Accounts:
     longest_delay: timedelta = timedelta(minutes=15)
     hard_stop_failures: int = 100
     hard_stop_delay: timedelta = timedelta(hours=24)
+
+    def __post_init__(self) -> None:
+        whereabouts.demand(self.feed_url, name="ACCOUNTS.feed_url")
 
     @cached_property
     def standing_budget_seconds(self) -> float:

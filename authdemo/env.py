@@ -13,6 +13,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import django
 
+from accounts import whereabouts
+
 Setting = dict[str, Any]
 
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -85,13 +87,28 @@ def email(url: str, *, name: str = "EMAIL_URL") -> Setting:
     return _mailer(f"django.core.mail.backends.{kind}.EmailBackend", given)
 
 
+def redis(url: str | None, *, name: str = "REDIS_URL") -> str | None:
+    """The same address, if it can be of a Redis, of Sentinels or of a Cluster (docs/settings.md)."""
+    try:
+        whereabouts.demand(url or "", name=name)
+    except whereabouts.UnusableURL as error:
+        raise EnvError(str(error)) from None
+    return url
+
+
 def cache(url: str, *, name: str = "CACHE_URL") -> dict[str, Setting]:
-    """CACHES from `redis://…`, `rediss://…` or `unix://…` (as redis-py reads them), `locmem:` or `none:`."""
+    """CACHES from `redis://…`, `rediss://…`, `unix://…` or `redis+sentinel://…`, `locmem:` or `none:`."""
+    if whereabouts.SEVERAL.fullmatch(url):
+        return _cache_behind_sentinels(url, name=name)
     parts, _ = _split(url, name=name)
     if backend := {"locmem": "locmem.LocMemCache", "none": "dummy.DummyCache"}.get(parts.scheme):
         return {"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}
     if parts.scheme not in ("redis", "rediss", "unix"):
-        raise EnvError(f"{name}: expected redis://, rediss://, unix://, locmem: or none:")
+        raise EnvError(f"{name}: expected redis://, rediss://, unix://, redis+sentinel://, locmem: or none:")
+    return _redis_cache(url, {})
+
+
+def _redis_cache(url: str, more: Setting) -> dict[str, Setting]:
     options = {
         # django-redis pickles by default: whoever can write to Redis could then run code here.
         "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
@@ -99,8 +116,30 @@ def cache(url: str, *, name: str = "CACHE_URL") -> dict[str, Setting]:
         # pool: a connection that was closed meanwhile is noticed, and made anew, before it is used.
         "SOCKET_CONNECT_TIMEOUT": 0.5,
         "SOCKET_TIMEOUT": 0.5,
+        **more,
     }
     return {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": url, "OPTIONS": options}}
+
+
+def _cache_behind_sentinels(url: str, *, name: str) -> dict[str, Setting]:
+    redis(url, name=name)
+    told = whereabouts.read(url)
+    server = urlsplit(told.url)
+    said = parse_qsl(urlsplit(told.sentinel_url).query)
+    # Its address holds the service as a host, which is read in lower case; with TLS it takes the wrong class.
+    if told.kind != "sentinel" or server.scheme != "redis" or told.service != told.service.lower():
+        raise EnvError(
+            f"{name}: must be set to an address of its own, or locmem: – django-redis knows no Cluster, no "
+            "Sentinels over TLS, and no service with capitals"
+        )
+    who, at, _first = server.netloc.rpartition("@")
+    known = {key: value for key, value in said if key in ("username", "password")}
+    more = {
+        "CONNECTION_FACTORY": "django_redis.pool.SentinelConnectionFactory",
+        "SENTINELS": list(told.hosts),
+        "SENTINEL_KWARGS": {**known, "socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
+    return _redis_cache(f"redis://{who}{at}{told.service}{server.path}", more)
 
 
 def _sqlite(parts: SplitResult, options: dict[str, str], *, name: str) -> Setting:

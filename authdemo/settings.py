@@ -32,7 +32,7 @@ SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS") or (["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
 if not DEBUG and "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts while DEBUG is off.")
-REDIS_URL = env.text("REDIS_URL")
+REDIS_URL = env.redis(env.text("REDIS_URL"))
 EMAIL_URL = env.text("EMAIL_URL") or "console:"
 
 INSTALLED_APPS = [

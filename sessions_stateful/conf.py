@@ -8,6 +8,8 @@ from functools import lru_cache
 
 from django.conf import settings
 
+from accounts import whereabouts
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sessions:
@@ -26,6 +28,9 @@ class Sessions:
     redis_url: str = field(default="", repr=False)
     redis_prefix: str = "authdemo:s:"
     copy_lifetime: timedelta = timedelta(minutes=5)
+
+    def __post_init__(self) -> None:
+        whereabouts.demand(self.redis_url, name="SESSIONS_STATEFUL.redis_url")
 
 
 # Where Django keeps what was asked for, until it is overridden or deleted.

@@ -249,6 +249,40 @@ def test_the_cache_on_redis_never_pickles_and_never_waits_for_long(url: str) -> 
     assert setting["OPTIONS"]["SOCKET_CONNECT_TIMEOUT"] <= 1
 
 
+def test_the_cache_is_behind_the_same_sentinels_as_everything_else() -> None:
+    setting = env.cache("redis+sentinel://:p%40w@a:1,b/ledger/2?sentinel_password=x%2F")["default"]
+
+    assert setting["LOCATION"] == "redis://:p%40w@ledger/2"
+    assert setting["OPTIONS"]["SENTINELS"] == [("a", 1), ("b", 26379)]
+    assert setting["OPTIONS"]["SENTINEL_KWARGS"]["password"] == "x/"
+    assert setting["OPTIONS"]["SENTINEL_KWARGS"]["socket_timeout"] <= 1
+    assert setting["OPTIONS"]["SERIALIZER"] == "django_redis.serializers.json.JSONSerializer"
+
+
+@pytest.mark.parametrize(
+    "url", ["redis+cluster://:s3cret@a", "rediss+sentinel://:s3cret@a/ledger", "redis+sentinel://a/S3cret"]
+)
+def test_what_django_redis_does_not_know_asks_for_a_cache_of_its_own(url: str) -> None:
+    with pytest.raises(env.EnvError, match="CACHE_URL: must be set") as refused:
+        env.cache(url)
+
+    assert "s3cret" not in str(refused.value).lower()
+
+
+@pytest.mark.parametrize("url", ["redis://a:1/0", "redis+sentinel://a/ledger", "rediss+cluster://a", None])
+def test_a_redis_that_can_be_meant_is_taken_as_it_is(url: str | None) -> None:
+    assert env.redis(url) == url
+
+
+@pytest.mark.parametrize("url", ["s3cret", "redis://:s3cret/x@a:6379", "redis+sentinel://:s3cret@a:1"])
+def test_a_redis_that_cannot_be_meant_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(env.EnvError, match="REDIS_URL: ") as refused:
+        env.redis(url)
+
+    assert "s3cret" not in str(refused.value)
+    assert refused.value.__suppress_context__
+
+
 @pytest.mark.parametrize(
     ("url", "backend"), [("locmem:", "locmem.LocMemCache"), ("none:", "dummy.DummyCache")]
 )
