@@ -8,6 +8,7 @@ time, which the reading of the ledger bounds.
 
 from __future__ import annotations
 
+import os
 import select
 import struct
 import threading
@@ -15,16 +16,16 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
-from redis import ConnectionPool, Redis, ResponseError
+from redis import ResponseError
 from redis import TimeoutError as NothingYet
-from redis.backoff import NoBackoff
 from redis.connection import ConnectionInterface
-from redis.retry import Retry
 
-from accounts import conf, events, flows, mac
+from accounts import conf, events, flows, mac, whereabouts
 from accounts.feed import News
+from accounts.nodes import Link, Nodes
 
 IDS_PER_ENTRY = 1000
 ENTRIES_PER_READ = 4
@@ -48,18 +49,9 @@ class Arrival(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def _pool(url: str) -> ConnectionPool:
-    # One try and short waits: who ends a Login must not pay for a Redis that is away.
-    pool = ConnectionPool.from_url(
-        url,
-        socket_timeout=PATIENCE_SECONDS,
-        socket_connect_timeout=PATIENCE_SECONDS,
-        socket_keepalive=True,
-        retry=Retry(NoBackoff(), 0),
-    )
-    # The third protocol pushes what nobody asked for between the answers.
-    pool.connection_kwargs["protocol"] = 2
-    return pool
+def _nodes(url: str, *, pid: int) -> Nodes:
+    # By process id: a fork must not share the sockets of its parent.
+    return Nodes(whereabouts.find(url, patience_seconds=PATIENCE_SECONDS))
 
 
 _quiet_until = 0.0
@@ -76,11 +68,12 @@ def push(news: News) -> None:
     if not chosen.feed_url or time.monotonic() < _quiet_until:
         return
     oldest = int((time.time() - flows.horizon().total_seconds()) * 1000)
+    adds = [
+        ("XADD", chosen.feed_key, "MINID", "~", oldest, "*", *chain.from_iterable(entry.items()))
+        for entry in _entries(news)
+    ]
     try:
-        with Redis(connection_pool=_pool(chosen.feed_url)).pipeline(transaction=False) as pipeline:
-            for entry in _entries(news):
-                pipeline.xadd(chosen.feed_key, entry, minid=oldest, approximate=True)  # type: ignore[arg-type]
-            pipeline.execute()
+        _nodes(chosen.feed_url, pid=os.getpid()).at(chosen.feed_key, lambda link: link.ask_all(adds))
     except FAILURES as error:
         _quiet_until = time.monotonic() + PAUSE_SECONDS
         events.note("feed_push_failed", reason=type(error).__name__)
@@ -121,13 +114,13 @@ class Follower:
     """
 
     def __init__(self, url: str) -> None:
-        self._pool = _pool(url)
+        self._nodes = _nodes(url, pid=os.getpid())
         self._key = conf.current().feed_key
         self.lock = threading.Lock()
         self._connection: ConnectionInterface | None = None
         self._poll = select.poll()
         self._place = b""
-        self._node = b""
+        self._node = ""
         self._heard_at = 0.0
         self._due_at = 0.0
         self._lost = False
@@ -189,6 +182,7 @@ class Follower:
 
     def _lose(self, reason: str) -> None:
         self._hang_up()
+        self._nodes.doubt()
         if not self._lost:
             events.note("feed_lost", reason=reason)
         self._lost = True
@@ -201,19 +195,17 @@ class Follower:
 
     def _open(self) -> None:
         """Go on where it was, or at the end where that place is no more."""
-        # Not of the pool's own: it counts what it makes, and this may be tried each second for days.
-        connection: ConnectionInterface = self._pool.connection_class(**self._pool.connection_kwargs)
+        link = self._nodes.open(self._key)
         try:
-            connection.connect()  # type: ignore[no-untyped-call]
-            node, newest = self._node_of(connection), self._newest(connection)
-            if node != self._node or _order(newest) < _order(self._place):
+            newest = self._newest(link)
+            if link.node != self._node or _order(newest) < _order(self._place):
                 self._place = newest
-            self._ask(connection)
+            self._ask(link.connection)
         except BaseException:
-            connection.disconnect()  # type: ignore[no-untyped-call]
+            self._nodes.hang_up(link)
             raise
-        self._node, self._heard_at, self._poll = node, time.monotonic(), _polling(connection)
-        self._connection = connection
+        self._node, self._heard_at, self._poll = link.node, time.monotonic(), _polling(link.connection)
+        self._connection = link.connection
 
     def _taken(self, connection: ConnectionInterface) -> list[Arrival]:
         reply = connection.read_response(disable_decoding=True, timeout=0, disconnect_on_error=False)
@@ -230,17 +222,13 @@ class Follower:
     def _ask(self, connection: ConnectionInterface) -> None:
         block = int(BLOCK_SECONDS * 1000)
         count = ENTRIES_PER_READ
-        _send(connection, "XREAD", "COUNT", count, "BLOCK", block, "STREAMS", self._key, self._place)
+        connection.send_command(  # type: ignore[no-untyped-call]
+            "XREAD", "COUNT", count, "BLOCK", block, "STREAMS", self._key, self._place
+        )
 
-    def _node_of(self, connection: ConnectionInterface) -> bytes:
-        _send(connection, "INFO", "server")
-        lines = connection.read_response(disable_decoding=True).splitlines()
-        return next((line for line in lines if line.startswith(b"run_id:")), b"")
-
-    def _newest(self, connection: ConnectionInterface) -> bytes:
-        _send(connection, "XINFO", "STREAM", self._key)
+    def _newest(self, link: Link) -> bytes:
         try:
-            answer = connection.read_response(disable_decoding=True)
+            answer = link.ask("XINFO", "STREAM", self._key)
         except ResponseError as error:
             if "no such key" not in str(error):
                 raise
@@ -253,10 +241,6 @@ def _polling(connection: ConnectionInterface) -> select.poll:
     if socket := connection._get_socket():  # type: ignore[attr-defined]
         poll.register(socket, select.POLLIN)
     return poll
-
-
-def _send(connection: ConnectionInterface, *command: str | bytes | int) -> None:
-    connection.send_command(*command)  # type: ignore[no-untyped-call]
 
 
 def _pairs(flat: list[Any]) -> dict[bytes, Any]:

@@ -13,9 +13,9 @@ from django.db import connection, transaction
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from redis import Redis
 
-from accounts import conf, standing
+from accounts import conf, standing, whereabouts
+from accounts.nodes import Nodes
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -68,9 +68,8 @@ def _ask_database() -> float:
 def _ask_redis() -> float | None:
     if not settings.REDIS_URL:
         return None
-    limits = {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS}
-    with Redis.from_url(settings.REDIS_URL, **limits) as client:
-        return float(client.ping())
+    Nodes(whereabouts.find(settings.REDIS_URL, patience_seconds=PATIENCE_SECONDS)).reach()
+    return 1
 
 
 class Question(Thread):

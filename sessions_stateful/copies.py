@@ -12,16 +12,17 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from redis.exceptions import ConnectionError as HungUp
 from redis.exceptions import NoScriptError, ResponseError
 
-from accounts import events
+from accounts import events, whereabouts
 from accounts.nodes import AsyncNodes, Link, Nodes
+from accounts.whereabouts import Address
 from sessions_stateful import conf
 
 PATIENCE_SECONDS = 0.25
@@ -117,11 +118,12 @@ class Copies:
     """The Redis of one process."""
 
     def __init__(self, url: str, *, prefix: str) -> None:
-        self._url, self._prefix = url, prefix
-        self._nodes = Nodes(url, patience_seconds=PATIENCE_SECONDS)
+        self._prefix = prefix
+        self._where = whereabouts.find(url, patience_seconds=PATIENCE_SECONDS)
+        self._nodes = Nodes(self._where)
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncNodes] = WeakKeyDictionary()
-        self._is_away = False
-        self._quiet_until = 0.0
+        # The servers that are away, and until when each is left alone (on the monotonic clock).
+        self._quiet: dict[Address | None, float] = {}
 
     def load(self, key_hash: str) -> Found:
         """What stands there; slides its idle time. Raises Away."""
@@ -129,26 +131,27 @@ class Copies:
 
     async def aload(self, key_hash: str) -> Found:
         """As `load`, without another thread."""
-        self._try()
+        key = self._key(key_hash)
+        address = self._try(key)
         try:
-            found = await self._aasked(LOAD, key_hash)
+            answer, node = await self._here().at(key, partial(_aeval, LOAD, key))
         except FAILURES as error:
-            raise self._lost(error) from None
-        self._answered()
-        return _found(*found)
+            raise self._lost(address, error) from None
+        self._answered(address)
+        return _found(answer, node)
 
-    def mark(self, key_hash: str) -> str:
-        """Put a mark there and return it. Raises Away."""
+    def mark(self, key_hash: str) -> tuple[str, str]:
+        """Put a mark there; returns it, and the server that has it. Raises Away."""
         mark = f"mark {secrets.token_hex(8)}"
         try:
-            self._call(MARK, key_hash, mark, MARK_MS)
+            _marked, node = self._call(MARK, key_hash, mark, MARK_MS)
         except Away:
             # One that is full has no room for a mark, but lets go of the copy: until the other processes have
             # heard of the change they would serve it.
             with suppress(Away):
                 self.remove([key_hash])
             raise
-        return mark
+        return mark, node
 
     def put(
         self, key_hash: str, value: bytes, *, version: int, stays_ms: int, until_ms: int, mark: str = ""
@@ -170,101 +173,74 @@ class Copies:
         for key_hash in key_hashes:
             self._call(REMOVE, key_hash)
 
-    def node(self) -> str:
-        """The server to which a copy would be written now. Raises Away."""
-        self._try()
+    def nodes(self) -> Callable[[str], str]:
+        """Which server has the copy under a hash, as of now. Raises Away, and so does what it returns."""
+        now = time.monotonic()
+        if self._quiet and all(self._quiet.get(one, 0.0) > now for one in self._where.addresses()):
+            raise Away
         try:
-            link, _new = self._nodes.lend()
-        except FAILURES as error:
-            raise self._lost(error) from None
-        self._nodes.give_back(link)
-        return link.node
+            run_ids = self._nodes.run_ids()
+        except FAILURES:
+            raise Away from None
+
+        def node(key_hash: str) -> str:
+            try:
+                return run_ids[self._where.address(self._key(key_hash))]  # type: ignore[index]
+            except KeyError:
+                raise Away from None
+
+        return node
 
     def close(self) -> None:
         """Hang up."""
         self._nodes.close()
 
     def _call(self, script: Script, key_hash: str, *arguments: Any) -> tuple[Any, str]:
-        self._try()
+        key = self._key(key_hash)
+        address = self._try(key)
         try:
-            answer = self._asked(script, key_hash, *arguments)
+            answer = self._nodes.at(key, partial(_eval, script, key, *arguments))
         except FAILURES as error:
             if script is not LOAD and isinstance(error, ResponseError):
                 # It is full, say. What it holds can still be read.
                 raise Away from None
-            raise self._lost(error) from None
-        self._answered()
+            raise self._lost(address, error) from None
+        self._answered(address)
         return answer
 
-    def _asked(self, script: Script, key_hash: str, *arguments: Any) -> tuple[Any, str]:
-        key = self._key(key_hash)
-        while True:
-            link, is_new = self._nodes.lend()
-            try:
-                try:
-                    reply = _ask(link, "EVALSHA", script.sha, 1, key, *arguments)
-                except NoScriptError:
-                    reply = _ask(link, "EVAL", script.text, 1, key, *arguments)
-            except ResponseError:
-                # One that may not write has become a replica: the next connection leads to its master.
-                self._nodes.hang_up(link)
-                raise
-            except HungUp:
-                if is_new:
-                    raise
-                # It was closed while nobody used it; so are the others, perhaps.
-                continue
-            self._nodes.give_back(link)
-            return reply, link.node
-
-    async def _aasked(self, script: Script, key_hash: str) -> tuple[Any, str]:
+    def _here(self) -> AsyncNodes:
         loop = asyncio.get_running_loop()
-        nodes = self._loops.get(loop) or self._loops.setdefault(
-            loop, AsyncNodes(self._url, patience_seconds=PATIENCE_SECONDS)
-        )
-        async with nodes.turn:
-            return await self._aanswered(nodes, script, self._key(key_hash))
-
-    async def _aanswered(self, nodes: AsyncNodes, script: Script, key: str) -> tuple[Any, str]:
-        while True:
-            link, is_new = await nodes.lend()
-            try:
-                try:
-                    reply = await _aask(link, "EVALSHA", script.sha, 1, key)
-                except NoScriptError:
-                    reply = await _aask(link, "EVAL", script.text, 1, key)
-            except ResponseError:
-                await nodes.hang_up(link)
-                raise
-            except HungUp:
-                if is_new:
-                    raise
-                continue
-            nodes.give_back(link)
-            return reply, link.node
+        return self._loops.get(loop) or self._loops.setdefault(loop, AsyncNodes(self._where))
 
     def _key(self, key_hash: str) -> str:
         # In braces: a cluster places a key by what stands in them.
         return f"{self._prefix}{{{key_hash}}}"
 
-    def _try(self) -> None:
-        if self._is_away:
+    def _try(self, key: str) -> Address | None:
+        address = self._where.address(key)
+        if self._quiet and (until := self._quiet.get(address)) is not None:
             now = time.monotonic()
-            if now < self._quiet_until:
+            if now < until:
                 raise Away
             # This one tries; the others do not wait for what it finds.
-            self._quiet_until = now + PAUSE_SECONDS
+            self._quiet[address] = now + PAUSE_SECONDS
+        return address
 
-    def _lost(self, error: Exception) -> Away:
-        self._quiet_until = time.monotonic() + PAUSE_SECONDS
-        if not self._is_away:
-            self._is_away = True
+    def _lost(self, address: Address | None, error: Exception) -> Away:
+        was_there = not self._quiet
+        self._quiet[address] = time.monotonic() + PAUSE_SECONDS
+        if was_there:
             events.note("session_copies_away", reason=type(error).__name__)
         return Away()
 
-    def _answered(self) -> None:
-        if self._is_away:
-            self._is_away = False
+    def _answered(self, address: Address | None) -> None:
+        if not self._quiet:
+            return
+        # Those that are not in use any more will never answer.
+        in_use = self._where.addresses() - {address}
+        was_away = list(self._quiet)
+        self._quiet = {one: until for one, until in list(self._quiet.items()) if one in in_use}
+        if was_away and not self._quiet:
             events.note("session_copies_back")
 
 
@@ -274,14 +250,19 @@ def _found(reply: Any, node: str) -> Found:
     return Found(reply.split(b" ", 3)[3], False, node)
 
 
-def _ask(link: Link, *command: Any) -> Any:
-    link.connection.send_command(*command)
-    return link.connection.read_response(disable_decoding=True)
+def _eval(script: Script, key: str, *rest: Any) -> Any:
+    *arguments, link = rest
+    try:
+        return link.ask("EVALSHA", script.sha, 1, key, *arguments)
+    except NoScriptError:
+        return link.ask("EVAL", script.text, 1, key, *arguments)
 
 
-async def _aask(link: Link, *command: Any) -> Any:
-    await link.connection.send_command(*command)
-    return await link.connection.read_response(disable_decoding=True)
+async def _aeval(script: Script, key: str, link: Link) -> Any:
+    try:
+        return await link.aask("EVALSHA", script.sha, 1, key)
+    except NoScriptError:
+        return await link.aask("EVAL", script.text, 1, key)
 
 
 # By process id: a fork must not share the sockets of its parent.

@@ -122,24 +122,26 @@ def update(row: Row, values: dict[str, Any]) -> bool:
     """
     if row.login_id is None:
         return durable.update(row, values)
-    held, version, mark = _copies(), row.own["version"] + 1, None
+    held, version = _copies(), row.own["version"] + 1
+    mark = node = None
     with suppress(Away):
-        mark = held.mark(row.own["key_hash"])
-    if mark is None or values["key_hash"] != row.own["key_hash"]:
+        mark, node = held.mark(row.own["key_hash"])
+    if mark is None or node is None or values["key_hash"] != row.own["key_hash"]:
         # A key that dies is outdated in any case: a mark can be lost, and with it the only word of that.
         with transaction.atomic():
             logins.outdate(row.login_id, version=version)
             return durable.update(row, values)
     done = durable.update(row, values)
     new = replace(row, own={**row.own, **values, "version": version}) if done and row.read_at else None
-    after = partial(_put_changed, held, new, mark=mark) if new else partial(_settle, held, row, mark=mark)
-    _after_commit(after)
+    put = partial(_put_changed, held, new, mark=mark, node=node) if new else None
+    _after_commit(put or partial(_settle, held, row, mark=mark))
     return done
 
 
-def _put_changed(held: Copies, row: Row, *, mark: str) -> None:
+def _put_changed(held: Copies, row: Row, *, mark: str, node: str) -> None:
+    # Sealed to the server that took the mark: another one, by now, may have lost what was changed since.
     with _outdating(row.login_id, version=row.own["version"]):
-        _put(held, row, node=held.node(), since=time.time(), mark=mark)
+        _put(held, row, node=node, since=time.time(), mark=mark)
 
 
 def _put(held: Copies, row: Row, *, node: str, since: float, mark: str = "") -> None:
@@ -218,11 +220,23 @@ def renew(login_ids: Collection[UUID]) -> None:
     """Have the copies of these Logins vouch anew, in one statement; those that have ended get none."""
     held = _copies()
     try:
-        node = held.node()
-        for row in durable.load_of(login_ids):
-            held.renew(row.own["key_hash"], _value(row, node=node), version=row.own["version"])
+        # Before the rows are read: one that takes over meanwhile may hold copies that a change has marked.
+        node_of = held.nodes()
     except Away:
         events.note("session_copies_not_renewed", count=len(login_ids))
+        return
+    missed = sum(not _renew(held, row, node_of) for row in durable.load_of(login_ids))
+    if missed:
+        events.note("session_copies_not_renewed", count=missed)
+
+
+def _renew(held: Copies, row: Row, node_of: Callable[[str], str]) -> bool:
+    key_hash: str = row.own["key_hash"]
+    try:
+        held.renew(key_hash, _value(row, node=node_of(key_hash)), version=row.own["version"])
+    except Away:
+        return False
+    return True
 
 
 def _copies() -> Copies:

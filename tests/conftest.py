@@ -15,6 +15,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from accounts import standing
 from tests import programs, web
+from tests.fleets import Cluster, Watched
 from tests.programs import MissingService
 from tests.servers import PostgresServer, RedisServer
 from tests.stores import Stores, give_up
@@ -65,6 +66,28 @@ def redis_server(stores: Stores) -> Iterator[RedisServer]:
         give_up(error)
     with server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def cluster(stores: Stores) -> Iterator[Cluster]:
+    """A Redis Cluster for this module alone; what a test does to it, it undoes."""
+    try:
+        made = Cluster(stores.directory / f"cluster-{next(_numbers)}")
+    except MissingService as error:
+        give_up(error)
+    with made:
+        yield made
+
+
+@pytest.fixture
+def watched(stores: Stores) -> Iterator[Watched]:
+    """A Redis with a replica, watched by Sentinels, for this test alone."""
+    try:
+        made = Watched(stores.directory / f"watched-{next(_numbers)}")
+    except MissingService as error:
+        give_up(error)
+    with made:
+        yield made
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ class Copied:
         self.proxy.passes()
         held = copies.here()
         assert held
-        held._quiet_until = 0.0
+        held._quiet = dict.fromkeys(held._quiet, 0.0)
 
     def raw(self, browser: Client) -> bytes | None:
         """What stands under the key of this browser."""

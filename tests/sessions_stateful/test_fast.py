@@ -258,7 +258,7 @@ def test_two_changes_at_once_are_both_in_the_copy(copied: Copied, monkeypatch: p
     browser, mark = warm(signed_in()), copies.Copies.mark
 
     def save(held: Any) -> Any:
-        def slow(ours: Any, key_hash: str) -> str:
+        def slow(ours: Any, key_hash: str) -> tuple[str, str]:
             monkeypatch.undo()
             put_there = mark(ours, key_hash)
             held.wait()

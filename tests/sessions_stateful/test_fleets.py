@@ -1,0 +1,158 @@
+"""Sessions with copies in a Redis Cluster, and behind Sentinels: the same costs and the same promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import AsyncClient, Client
+from django.utils import timezone
+
+from accounts import logins
+from accounts.logins import EndReason, Login
+from accounts.testing import PASSWORD, alice
+from sessions_stateful import conf, copies, fast, keys
+from sessions_stateful.models import Session
+from tests.fleets import Cluster, Fleet, Watched
+from tests.servers import wait_until
+from tests.sessions_stateful.conftest import Noted
+from tests.sessions_stateful.copied import warm
+from tests.sessions_stateful.third_party import async_visit, key, put, statements, tab, visit, who
+
+pytestmark = [pytest.mark.redis, pytest.mark.urls("tests.sessions_stateful.third_party")]
+
+ALICE = "alice@example.com"
+
+
+@pytest.fixture
+def at_cluster(cluster: Cluster, settings: Any) -> Iterator[Cluster]:
+    """Sessions have their copies in a Cluster."""
+    yield from _at(cluster, settings)
+
+
+@pytest.fixture
+def at_sentinels(watched: Watched, settings: Any) -> Iterator[Watched]:
+    """Sessions have their copies in what Sentinels watch."""
+    yield from _at(watched, settings)
+
+
+def _at(fleet: Any, settings: Any) -> Iterator[Any]:
+    settings.SESSIONS_STATEFUL = replace(conf.current(), redis_url=fleet.url())
+    yield fleet
+    if held := copies.here():
+        held.close()
+
+
+def signed_in(count: int = 1) -> list[Client]:
+    person, browsers = alice(), [Client() for _one in range(count)]
+    for browser in browsers:
+        browser.force_login(person)
+        warm(browser)
+    return browsers
+
+
+def colour(browser: Client) -> str:
+    return visit(tab(browser), lambda request: request.session.get("colour")).content.decode()  # type: ignore[no-any-return]
+
+
+def held_by(fleet: Fleet) -> list[int]:
+    """How many sessions each server has."""
+    counts = []
+    for server in fleet.servers:
+        with server.client() as client:
+            counts.append(len(client.keys(f"{conf.current().redis_prefix}*")))
+    return counts
+
+
+def lives(fleet: Fleet) -> None:
+    """Somebody signs in, is known, changes something, gets a new key and is signed out."""
+    alice()
+    browser = Client()
+    browser.post("/login/", {"email": ALICE, "password": PASSWORD})
+    warm(browser)
+    with statements(0):
+        assert who(browser) == ALICE
+    put(browser, colour="red")
+    old = tab(browser)
+    visit(browser, lambda request: request.session.cycle_key())
+    warm(browser)
+    with statements(0):
+        assert colour(browser) == "red"
+    assert who(old) is None
+    logins.end(list(Login.objects.values_list("pk", flat=True)), reason=EndReason.REVOKED_BY_OPERATOR)
+    assert who(browser) is None
+
+
+def test_a_session_lives_in_a_cluster(at_cluster: Cluster) -> None:
+    lives(at_cluster)
+
+
+def test_a_session_lives_behind_sentinels(at_sentinels: Watched) -> None:
+    lives(at_sentinels)
+
+
+def test_sessions_are_spread_over_the_nodes_and_all_are_renewed(at_cluster: Cluster) -> None:
+    """Three minutes old, renewed, and three minutes later they vouch without a statement."""
+    before, began = held_by(at_cluster), timezone.now()
+    browsers = signed_in(12)
+    spread = [now - then for now, then in zip(held_by(at_cluster), before, strict=True)]
+
+    with time_machine.travel(began + timedelta(minutes=3), tick=True):
+        fast.renew(list(Login.objects.values_list("pk", flat=True)))
+
+    assert sum(spread) == 12
+    assert min(spread) > 0
+    with time_machine.travel(began + timedelta(minutes=6), tick=True), statements(0):
+        assert [who(browser) for browser in browsers] == [ALICE] * 12
+
+
+def test_an_async_request_finds_its_node(at_cluster: Cluster) -> None:
+    browsers = signed_in(6)
+
+    async def look(request: Any) -> Any:
+        return (await request.auser()).email
+
+    for browser in browsers:
+        visitor = AsyncClient()
+        visitor.cookies = browser.cookies
+        async_visit(visitor, look)
+        with statements(0):
+            assert async_visit(visitor, look).content.decode() == ALICE
+
+
+def test_a_slot_that_is_moved_costs_its_sessions_a_statement(at_cluster: Cluster) -> None:
+    """Its new node did not get the copy from us; whoever is signed in notices nothing."""
+    (browser,) = signed_in()
+    put(browser, colour="red")
+    name = f"{conf.current().redis_prefix}{{{Session.objects.get().key_hash}}}"
+
+    at_cluster.move(name, to=at_cluster.another(name))
+
+    with statements(1):
+        assert colour(browser) == "red"
+    with statements(0):
+        assert colour(browser) == "red"
+
+
+@pytest.mark.slow
+def test_a_node_that_is_away_costs_its_own_sessions_a_statement(at_cluster: Cluster, noted: Noted) -> None:
+    """The others cost none, and what is changed meanwhile stays."""
+    browsers = {keys.hashed(key(browser)): browser for browser in signed_in(12)}
+    prefix, gone = conf.current().redis_prefix, at_cluster.servers[1]
+    lost = {name for name in browsers if at_cluster.holder(f"{prefix}{{{name}}}") is gone}
+    gone.stop(keep=True)
+
+    for name, browser in browsers.items():
+        with statements(1 if name in lost else 0):
+            assert who(browser) == ALICE
+        put(browser, colour="red")
+    gone.start()
+    wait_until(at_cluster.is_whole, what="it is back")
+
+    assert 0 < len(lost) < 12
+    assert {colour(browser) for browser in browsers.values()} == {"red"}
+    assert noted.names.count("session_copies_away") == 1
