@@ -15,13 +15,13 @@ from django.utils import timezone
 from accounts import logins
 from accounts.logins import EndReason, Login
 from accounts.testing import PASSWORD, alice
-from sessions_stateful import conf, copies, fast, keys
+from sessions_stateful import conf, copies, durable, fast, keys
 from sessions_stateful.models import Session
 from tests.fleets import Cluster, Fleet, Watched
 from tests.servers import wait_until
 from tests.sessions_stateful.conftest import Noted
-from tests.sessions_stateful.copied import warm
-from tests.sessions_stateful.third_party import async_visit, key, put, statements, tab, visit, who
+from tests.sessions_stateful.copied import Copied, warm
+from tests.sessions_stateful.third_party import async_visit, beside, key, put, statements, tab, visit, who
 
 pytestmark = [pytest.mark.redis, pytest.mark.urls("tests.sessions_stateful.third_party")]
 
@@ -156,3 +156,48 @@ def test_a_node_that_is_away_costs_its_own_sessions_a_statement(at_cluster: Clus
     assert 0 < len(lost) < 12
     assert {colour(browser) for browser in browsers.values()} == {"red"}
     assert noted.names.count("session_copies_away") == 1
+
+
+def test_a_copy_that_comes_late_to_a_new_master_undoes_nothing(
+    copied: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change is committed, not yet put; another one is, and is lost with the master; the first is put."""
+    (browser,) = signed_in()
+    update = durable.update
+
+    def save(held: Any) -> Any:
+        def slow(*args: Any) -> bool:
+            monkeypatch.undo()
+            written = update(*args)
+            held.wait()
+            return written
+
+        monkeypatch.setattr(durable, "update", slow)
+        return put(tab(browser), size=3)
+
+    with beside(save):
+        put(tab(browser), colour="red")
+        copied.server.restart()
+
+    assert colour(browser) == "red"
+
+
+def test_a_copy_that_is_renewed_at_a_new_master_undoes_nothing(
+    copied: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row is read, then changed; the master that knows of it is lost, and the next has an old copy."""
+    (browser,) = signed_in()
+    old, load_of = copied.raw(browser) or b"", durable.load_of
+
+    def slow(login_ids: Any) -> Any:
+        rows = list(load_of(login_ids))
+        put(tab(browser), colour="red")
+        copied.server.restart()
+        copied.put_raw(copied.name(browser), old)
+        return rows
+
+    monkeypatch.setattr(durable, "load_of", slow)
+    fast.renew(list(Login.objects.values_list("pk", flat=True)))
+
+    assert copied.raw(browser) not in (None, old)
+    assert colour(browser) == "red"
