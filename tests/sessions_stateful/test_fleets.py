@@ -17,7 +17,7 @@ from accounts.logins import EndReason, Login
 from accounts.testing import PASSWORD, alice
 from sessions_stateful import conf, copies, durable, fast, keys
 from sessions_stateful.models import Session
-from tests.fleets import Cluster, Fleet, Watched
+from tests.fleets import Cluster, Fleet, Watched, freeze, thaw
 from tests.servers import wait_until
 from tests.sessions_stateful.conftest import Noted
 from tests.sessions_stateful.copied import Copied, warm
@@ -156,6 +156,30 @@ def test_a_node_that_is_away_costs_its_own_sessions_a_statement(at_cluster: Clus
     assert 0 < len(lost) < 12
     assert {colour(browser) for browser in browsers.values()} == {"red"}
     assert noted.names.count("session_copies_away") == 1
+
+
+@pytest.mark.slow
+def test_a_former_master_that_demands_replicas_shows_nobody_the_past(
+    at_sentinels: Watched, settings: Any
+) -> None:
+    """A process that has asked nothing meanwhile still has a connection to it."""
+    (browser,) = signed_in()
+    idle, busy = conf.current(), replace(conf.current(), redis_url=f"{at_sentinels.url()}?db=0")
+    with at_sentinels.master.client() as client:
+        client.config_set("min-replicas-to-write", 1)
+    freeze(at_sentinels.master)
+    at_sentinels.await_failover()
+
+    settings.SESSIONS_STATEFUL = busy
+    put(browser, colour="red")
+    settings.SESSIONS_STATEFUL = idle
+    thaw(at_sentinels.master)
+    with at_sentinels.master.client() as client:
+        wait_until(lambda: client.info("replication")["connected_slaves"] == 0, what="it is alone")
+        role = client.info("replication")["role"]
+
+    with statements(0):
+        assert (role, colour(browser)) == ("master", "red")
 
 
 def lose_master(copied: Copied) -> None:
