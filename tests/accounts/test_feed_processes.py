@@ -133,7 +133,8 @@ def test_who_comes_while_another_learns_waits_for_it(
     check(login)
     mine = standing.here()
     wait_until(lambda: mine.follows() and mine.reads == 2, what="it follows, and has read what was before")
-    learning = gate(mine.known, "learn")
+    with mine._lock:  # the second read counts when it begins, and must not be the one that is held
+        learning = gate(mine.known, "learn")
 
     neighbours.near.ask("end", login.pk)
     learning.await_somebody()
