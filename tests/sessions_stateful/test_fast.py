@@ -343,7 +343,7 @@ def test_a_save_that_overtakes_a_delete_brings_nothing_back(
         monkeypatch.setattr(fast, "_put_changed", slow)
         return put(tab(browser), colour="red")
 
-    def overtaken(ours: Any, key_hash: str) -> str:
+    def overtaken(ours: Any, key_hash: str) -> tuple[str, str]:
         monkeypatch.undo()
         put_there = mark(ours, key_hash)
         stack.enter_context(beside(save))
