@@ -80,6 +80,7 @@ PUT = _script(
 local held = redis.call('GET', KEYS[1])
 local version = held and (string.match(held, '^%d+ %d+ (%d+) ') or string.match(held, '^from (%d+)'))
 if now > tonumber(ARGV[3]) then return 0 end
+if ARGV[1] ~= '' and held ~= ARGV[1] then return 0 end
 if held and not version and held ~= ARGV[1] then return 0 end
 if version and tonumber(version) > tonumber(ARGV[2]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[5], 'PX', ARGV[4])
@@ -156,13 +157,20 @@ class Copies:
     def put(
         self, key_hash: str, value: bytes, *, version: int, stays_ms: int, until_ms: int, mark: str = ""
     ) -> None:
-        """Put a copy there, unless a newer one or somebody else's mark is there. Raises Away."""
-        self._call(PUT, key_hash, mark, version, until_ms, stays_ms, value)
+        """Put a copy there, unless a newer one or a mark is there. Raises Away.
+
+        After a change, in place of its `mark` alone; Away as well where that is gone: whoever read before the
+        change may put what they have read.
+        """
+        reply, _node = self._call(PUT, key_hash, mark, version, until_ms, stays_ms, value)
+        if mark and not reply:
+            raise Away
 
     def settle(self, key_hash: str, *, version: int, mark: str) -> None:
         """Have copies of this version and later ones put there again, instead of our mark. Raises Away."""
         until = int(time.time() * 1000) + PUT_WITHIN_MS
-        self._call(PUT, key_hash, mark, version, until, FROM_MS, f"from {version}")
+        floor = f"from {version}".encode()
+        self.put(key_hash, floor, version=version, stays_ms=FROM_MS, until_ms=until, mark=mark)
 
     def renew(self, key_hash: str, value: bytes, *, version: int) -> None:
         """Put a copy in place of one that is not newer. Raises Away."""

@@ -329,6 +329,28 @@ def test_a_redis_that_is_lost_between_mark_and_commit_brings_no_dead_key_back(
     assert who(old) is None
 
 
+def test_a_late_copy_whose_mark_is_gone_undoes_no_later_change(
+    copied: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One has saved and not put its copy yet; another saves; Redis is emptied; the first puts."""
+    browser, put_copy = warm(signed_in()), fast._put_changed
+
+    def save(held: Any) -> Any:
+        def slow(*args: Any, **more: Any) -> None:
+            monkeypatch.undo()
+            held.wait()
+            put_copy(*args, **more)
+
+        monkeypatch.setattr(fast, "_put_changed", slow)
+        return put(tab(browser), colour="red")
+
+    with beside(save):
+        put(tab(browser), size=3)
+        copied.server.empty()
+
+    assert visit(browser, lambda request: request.session.get("size")).content == b"3"
+
+
 def test_a_save_that_overtakes_a_delete_brings_nothing_back(
     copied: Copied, monkeypatch: pytest.MonkeyPatch
 ) -> None:
