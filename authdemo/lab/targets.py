@@ -57,11 +57,13 @@ class Figure:
     is_met: bool | None
 
 
-def table(run: Run) -> str:
-    """Each target with its figure of this run, as a Markdown table."""
+def table(run: Run, *, is_whole: bool = True) -> str:
+    """Each target with its figure of this run, as a Markdown table; of a part of a run, what was measured."""
     lines = ["| target | | here | |", "|---:|---|---|---|"]
     for number, aim, judge in TARGETS:
         figure = judge(run)
+        if figure is None and not is_whole:
+            continue
         said = figure.said if figure else "–"
         met = {None: "not measured", True: "met", False: "**not met**"}[figure.is_met if figure else None]
         lines.append(f"| {number} | {aim} | {said} | {met} |")

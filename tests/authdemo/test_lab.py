@@ -101,8 +101,9 @@ def test_each_target_is_held_against_the_figure_of_the_run() -> None:
 
 
 @pytest.mark.nodb
-def test_what_a_run_left_out_is_told_as_not_measured() -> None:
+def test_what_a_run_left_out_is_told_as_not_measured_unless_only_a_part_was_asked_for() -> None:
     assert set(judged(Run())) == {"not measured"}
+    assert len(targets.table(Run(), is_whole=False).splitlines()) == 2
 
 
 @pytest.mark.nodb

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from authdemo.lab.targets import Run
 
 LAB = "authdemo.lab.settings"
-PARTS = ("instructions", "time", "sessions", "sign-in", "http", "ended", "delay")
+PARTS = ("instructions", "time", "sessions", "sign-in", "http", "ended", "delay", "crowded")
 # Take some or ten minutes, so they are done only when they are asked for.
-LONG_PARTS = ("crowded", "cleaning")
+LONG_PARTS = ("cleaning",)
 PASSWORD = "a password for measuring"  # noqa: S105 - of a database that is removed again
 
 
@@ -72,7 +72,7 @@ class Command(BaseCommand):
                 getattr(self, f"_{part.replace('-', '_')}")(user, rounds, directory)
         finally:
             standing.stop()
-        self.stdout.write("\nTargets\n\n" + targets.table(self.run))
+        self.stdout.write("\nTargets\n\n" + targets.table(self.run, is_whole=set(PARTS) <= set(parts)))
 
     def _instructions(self, _user: Any, _rounds: int, directory: Path) -> None:
         from authdemo.lab import instructions
