@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import Client
 
 from accounts import standing
@@ -51,14 +52,17 @@ def test_made_up_tokens_cost_no_look_up(held: Held, caller: Party) -> None:
     made_up = ["x", "x" * 3000, f"{part(forge.header(kid='A' * 43))}.{body}.{'A' * 86}"]
     made_up += [f"{part(forge.header())}.{body}.{'A' * 86}"] * 20
     settle(held)
-    reads = standing.here().reads
+    mine = standing.here()
+    asked, reads = mine.asked, mine.reads
 
     with statements(0):
         statuses = {
             door(token).status_code for token in made_up for door in (doors.me, doors.logins, doors.verify)
         }
 
-    assert (statuses, standing.here().reads) == ({401}, reads)
+    assert (statuses, mine.asked) == ({401}, asked)
+    # Elsewhere a thread behind the requests reads, too.
+    assert connection.vendor != "sqlite" or mine.reads == reads
 
 
 def test_the_doors_of_clients_look_for_the_client_and_no_further(held: Held, caller: Party) -> None:
