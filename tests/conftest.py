@@ -13,7 +13,7 @@ from django.db import connection
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
-from accounts import standing
+from accounts import mail, standing
 from tests import programs, web
 from tests.fleets import Cluster, Watched
 from tests.programs import MissingService
@@ -53,7 +53,8 @@ def _new_process(request: pytest.FixtureRequest, stores: Stores) -> Iterator[Non
     if stores.redis and stores.redis.process:
         stores.redis.empty()
     yield
-    # Its thread reads the ledger, and between two tests pytest-django lets nobody.
+    # Their threads read the ledger, and between two tests pytest-django lets nobody; the tables are emptied.
+    mail.wait()
     standing.stop()
 
 
