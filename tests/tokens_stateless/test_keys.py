@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.admin.utils import quote
 from django.db import connection
 from django.test import Client, override_settings
 
@@ -69,7 +70,9 @@ def test_the_private_part_is_on_no_page(held: Held) -> None:
     client, key = Client(), SigningKey.objects.get(state="current")
     client.force_login(olga())
 
-    pages = [client.get(f"/admin/tokens_stateless/signingkey/{path}") for path in ("", f"{key.pk}/change/")]
+    pages = [
+        client.get(f"/admin/tokens_stateless/signingkey/{path}") for path in ("", f"{quote(key.pk)}/change/")
+    ]
 
     assert [page.status_code for page in pages] == [200, 200]
     assert all(key.kid in page.content.decode() for page in pages)
