@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -153,7 +154,7 @@ class Whereabouts:
         """Ask, unless somebody has asked since. When nobody answers, what was known goes on being so."""
 
 
-class _Learnt(Whereabouts):
+class _Learnt(Whereabouts, ABC):
     def __init__(self, told: Told, *, patience_seconds: float) -> None:
         super().__init__(told, patience_seconds=patience_seconds)
         self.in_doubt = True
@@ -176,8 +177,9 @@ class _Learnt(Whereabouts):
                 self._to_ask.rotate(-1)
             self.in_doubt = False
 
+    @abstractmethod
     def _learns_from(self, address: Address) -> bool:
-        raise NotImplementedError
+        """Whether this address has told where the keys are."""
 
     def _ask(self, address: Address, *command: str) -> Any:
         connection: ConnectionInterface = self._pool.connection_class(
