@@ -59,11 +59,10 @@ def address(request: HttpRequest) -> str | None:
     that is no trusted proxy itself. An entry that is no address ends the walk at the last one that a
     trusted proxy saw.
     """
-    networks, unix = trusted(conf.current().trusted_proxies)
-    peer = request.META.get("REMOTE_ADDR", "")
-    found = _parsed(peer)
-    if not _vouches(found, networks) and not (unix and not peer):
+    found = _parsed(request.META.get("REMOTE_ADDR", ""))
+    if not is_from_trusted_proxy(request):
         return _text(found)
+    networks, _unix = trusted(conf.current().trusted_proxies)
     for entry in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
         seen = _parsed(entry)
         if seen is None:
@@ -72,6 +71,13 @@ def address(request: HttpRequest) -> str | None:
         if not _vouches(seen, networks):
             break
     return _text(found)
+
+
+def is_from_trusted_proxy(request: HttpRequest) -> bool:
+    """Whether the peer is one of `trusted_proxies`, so that what it says of the request counts."""
+    networks, unix = trusted(conf.current().trusted_proxies)
+    peer = request.META.get("REMOTE_ADDR", "")
+    return _vouches(_parsed(peer), networks) or (unix and not peer)
 
 
 def canonical(text: str) -> str | None:

@@ -14,8 +14,9 @@ from uuid import UUID
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from accounts import device
+from accounts import device, present
 from accounts.device import AddressField
+from accounts.logs import request_id
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -28,15 +29,27 @@ class Event(models.Model):
 
     at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
     name = models.CharField(_("name"), max_length=64)
-    login_id = models.UUIDField(_("login"), null=True, db_index=True)
-    user_uuid = models.UUIDField(_("person"), null=True, db_index=True)
+    login_id = models.UUIDField(_("login"), null=True)
+    user_uuid = models.UUIDField(_("person"), null=True)
     actor_uuid = models.UUIDField(_("actor"), null=True)
     address = AddressField(_("address"), null=True)
     device = models.CharField(_("device"), max_length=80, blank=True)
+    request_id = models.CharField(_("request"), max_length=64, blank=True)
     detail = models.JSONField(_("detail"), default=dict)
 
     class Meta:
         ordering = ("-at", "-pk")
+        indexes = (
+            # The story of one Login, and the list of what concerns a person, each in order of time.
+            models.Index(fields=["login_id", "at", "id"], name="event_login"),
+            models.Index(fields=["user_uuid", "at", "id"], name="event_user"),
+            # What concerns a person as such: few rows among those of their many Logins.
+            models.Index(
+                fields=["user_uuid", "at", "id"],
+                name="event_person",
+                condition=models.Q(login_id__isnull=True),
+            ),
+        )
         verbose_name = _("event")
         verbose_name_plural = _("events")
 
@@ -51,6 +64,7 @@ def _line(name: str, fields: dict[str, Any], *, level: int) -> None:
 
 
 def _where(request: HttpRequest | None) -> dict[str, Any]:
+    request = request or present.request()
     if request is None:
         return {"address": None, "device": ""}
     return {"address": device.address(request), "device": device.name(request)}
@@ -86,6 +100,7 @@ def _row(name: str, line: Mapping[str, Any]) -> Event:
     place = {"address", "device"}
     return Event(
         name=name,
+        request_id=request_id.get(),
         detail={key: value for key, value in line.items() if key not in columns and key not in place},
         **{column: line.get(key) for key, column in columns.items()},
         **{key: line[key] for key in place},

@@ -29,6 +29,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.views import set_rollback
 
 from accounts import events
+from accounts.logs import request_id
 from authdemo.codes import Problem, describe, of_status
 
 if TYPE_CHECKING:
@@ -237,6 +238,8 @@ def _document(request: HttpRequest, problem: Problem) -> JsonResponse:
         "detail": problem.detail,
         "code": problem.code,
     }
+    if request_id.get():
+        members["request_id"] = request_id.get()
     if problem.errors is not None:
         members["errors"] = problem.errors
     return JsonResponse(members, status=problem.status, headers=problem.headers, content_type=CONTENT_TYPE)
@@ -259,7 +262,10 @@ def _oauth(problem: Problem) -> JsonResponse:
 
 def _page(request: HttpRequest, problem: Problem) -> str:
     """The page of an error; it cannot fail. Who is here is asked below 500 only, and left out if unknown."""
-    context: dict[str, Any] = {"retry_after": int(problem.headers.get("Retry-After", 0))}
+    context: dict[str, Any] = {
+        "retry_after": int(problem.headers.get("Retry-After", 0)),
+        "request_id": request_id.get(),
+    }
     name = "403_csrf.html" if problem.code == "csrf_failed" else PAGES.get(problem.status)
     if name is None:
         context |= {"title": problem.title, "detail": problem.detail}

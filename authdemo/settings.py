@@ -53,6 +53,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "accounts.present.PresentMiddleware",
     "authdemo.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -207,9 +208,12 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"links": {"()": "accounts.logs.LinkFilter"}},
-    "formatters": {"events": {"()": "accounts.logs.JSONFormatter"}},
+    "formatters": {
+        "events": {"()": "accounts.logs.JSONFormatter"},
+        "others": {"()": "accounts.logs.LineFormatter" if DEBUG else "accounts.logs.JSONFormatter"},
+    },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "filters": ["links"]},
+        "console": {"class": "logging.StreamHandler", "filters": ["links"], "formatter": "others"},
         "events": {"class": "logging.StreamHandler", "formatter": "events"},
     },
     "root": {"handlers": ["console"], "level": "WARNING"},
