@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -13,11 +14,13 @@ from django.contrib.auth import get_user_model, logout
 from django.core.exceptions import BadRequest, ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import carried, links, logins, mail, people, recent
+from accounts import carried, links, logins, mail, people, recent, story
 from accounts.filters import AgeFilter, FlowFilter, StateFilter
 from accounts.logins import EndReason
 from accounts.models import Event, Login, User
@@ -109,18 +112,40 @@ class LoginAdmin(ReadOnlyAdmin):
     ordering = ("-started_at", "-pk")
     actions = ("end_selected", "end_all_of_these_people")
     fields = (
-        "id", "user", "user_uuid", "flow", "device", "address", "started_at", "seen_at", "expires_at",
-        "ended_at", "end_reason", "ended_by",
+        "state", "user", "user_uuid", "id", "flow_label", "device", "address", "started_at", "seen_at",
+        "ends_by_itself", "ended_at",
     )  # fmt: skip
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         """Ending is a right of its own."""
         return request.user.has_perm("accounts.end_login")
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Django's, with the story of the Login and the other Logins of its person."""
+        login = context["original"]
+        told = {
+            "story": story.page_of(login, before=story.place(request.GET.get("before", ""))),
+            "is_first_page": "before" not in request.GET,
+            "others": story.others(login),
+            "may_end": login.ended_at is None and self.has_end_permission(request),
+            "person_url": self._person_url(request, login),
+        }
+        return super().render_change_form(request, context | told, *args, **kwargs)
+
+    def _person_url(self, request: HttpRequest, login: Login) -> str | None:
+        found = self.admin_site._registry.get(get_user_model())
+        if found is None or login.user is None or not found.has_view_permission(request, login.user):
+            return None
+        name = f"admin:{found.opts.app_label}_{found.opts.model_name}_change"
+        return reverse(name, args=[login.user_id])
+
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Login]:
         """Every Login, knowing whether it is the one that the operator works with."""
         own = models.Q(pk=carried.login_id(request))
         logins_of_both: models.QuerySet[Login] = super().get_queryset(request)
+        logins_of_both = logins_of_both.select_related(*self.list_select_related)
         return logins_of_both.annotate(is_own=models.ExpressionWrapper(own, models.BooleanField()))
 
     @admin.display(description=_("person"), ordering="user__email_key")
@@ -141,6 +166,19 @@ class LoginAdmin(ReadOnlyAdmin):
             return str(_("live") if login.is_live else _("expired"))
         why = login.get_end_reason_display()
         return format_html("{} ({})", why, login.ended_by) if login.ended_by else str(why)
+
+    @admin.display(description=_("ends by itself"))
+    def ends_by_itself(self, login: Login) -> str:
+        """When it would be over if nobody ended it."""
+        if not login.is_live:
+            return "-"
+        idle, at = login.seen_at + login.idle_timeout, login.expires_at
+        if idle >= at:
+            return str(_("at %(at)s") % {"at": _written(at)})
+        return str(
+            _("at %(idle)s if it is not used before, at %(at)s in any case")
+            % {"idle": _written(idle), "at": _written(at)}
+        )
 
     @admin.action(description=_("End selected logins"), permissions=["end"])
     def end_selected(self, request: HttpRequest, queryset: models.QuerySet[Login]) -> None:
@@ -173,6 +211,10 @@ class LoginAdmin(ReadOnlyAdmin):
     def _say(self, request: HttpRequest, count: int) -> None:
         text = ngettext("%(count)d login was ended.", "%(count)d logins were ended.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+def _written(at: datetime) -> str:
+    return formats.date_format(timezone.localtime(at), "DATETIME_FORMAT")
 
 
 def end_people(model_admin: Any, request: HttpRequest, whose: models.QuerySet[Any]) -> int:

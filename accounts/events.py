@@ -107,6 +107,12 @@ def _row(name: str, line: Mapping[str, Any]) -> Event:
     )
 
 
+def tell(name: str, *, request: HttpRequest | None = None, **detail: Any) -> None:
+    """Write a log line once the transaction has been committed, and no row: for what is remembered."""
+    line = {**_where(request), **detail}
+    transaction.on_commit(lambda: _line(name, line, level=logging.INFO), robust=True)
+
+
 def note(name: str, *, request: HttpRequest | None = None, **detail: Any) -> None:
     """Write a log line at once and no row: for refusals, whose number a stranger decides."""
     _line(name, {**_where(request), **detail}, level=logging.WARNING)

@@ -15,9 +15,16 @@ from uuid import UUID
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
+    from accounts.logins import Login
+    from accounts.story import Moment
+
 
 def _nothing(_logins: Sequence[UUID]) -> None:
     pass
+
+
+def _no_story(_login: Login) -> Iterable[Moment]:
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +37,9 @@ class Flow:
     what has expired and carries no live Login, in small transactions (accounts/batches.py); it yields how
     many after each. `staff_limits` tells the longest idle and absolute timeouts that the Login of an operator
     may have. `seen` is called behind the requests, after their Logins were written as seen, at most once a
-    minute for each.
+    minute for each. `story` tells what this flow remembers of a Login besides its events
+    (accounts/story.py), in a fixed number of statements and a bounded number of moments; events named in
+    `tells` are among these.
     """
 
     name: str
@@ -40,6 +49,8 @@ class Flow:
     clean: Callable[[], Iterable[int]] = tuple
     staff_limits: Callable[[], tuple[timedelta, timedelta]] | None = None
     seen: Callable[[Sequence[UUID]], None] = _nothing
+    story: Callable[[Login], Iterable[Moment]] = _no_story
+    tells: frozenset[str] = frozenset()
 
 
 _flows: dict[str, Flow] = {}

@@ -123,7 +123,7 @@ def _problem() -> Schema:
             "status": {"type": "integer"},
             "detail": {"type": "string", "description": "For people; it may be translated."},
             "code": {"type": "string", "description": meanings, "enum": list(CODES)},
-            "request_id": {"type": "string", "description": "Of this request, as in X-Request-ID and the log."},
+            "request_id": {"type": "string", "description": "As in X-Request-ID and in our log."},
             "errors": {
                 "type": "object",
                 "description": "The fields that are missing or wrong, by name.",

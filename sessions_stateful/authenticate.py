@@ -12,7 +12,7 @@ from django.utils.crypto import constant_time_compare
 from rest_framework import authentication
 from rest_framework.exceptions import PermissionDenied
 
-from accounts import budget, carried, events, logins, standing
+from accounts import budget, carried, events, logins, mac, standing
 from accounts.carried import Carried
 from sessions_stateful.issue import FLOW
 
@@ -81,9 +81,14 @@ def _named(session: Any, user: AbstractUser | None) -> AbstractUser | None:
 
 def _tell(request: HttpRequest, session: Any) -> None:
     if session.refusal in {"expired", "ended"}:
-        events.note("session_use_after_expire", request=request, reason=session.refusal)
+        key = _fingerprint(session)
+        events.note("session_use_after_expire", request=request, reason=session.refusal, key=key)
     elif session.refusal == "unknown":
-        events.note("session_use_unknown", request=request)
+        events.note("session_use_unknown", request=request, key=_fingerprint(session))
+
+
+def _fingerprint(session: Any) -> str:
+    return mac.fingerprint("log", session.came_with.encode())
 
 
 class SessionAuthentication(authentication.SessionAuthentication):

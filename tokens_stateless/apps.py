@@ -16,7 +16,7 @@ class TokensStatelessConfig(AppConfig):
     def ready(self) -> None:
         """Register the flow, and follow what happens to its keys."""
         from accounts import flows, standing
-        from tokens_stateless import checks, conf, end, issue, keyring, keys  # noqa: F401 - checks register themselves
+        from tokens_stateless import checks, conf, end, issue, keyring, keys, trail  # noqa: F401 - checks register themselves
 
         flow = flows.Flow(
             name=issue.FLOW,
@@ -24,6 +24,8 @@ class TokensStatelessConfig(AppConfig):
             end=end.kill,
             horizon=lambda: conf.current().horizon,
             clean=lambda: [keyring.clean()],
+            story=trail.story,
+            tells=trail.TELLS,
             staff_limits=lambda: (conf.current().staff_idle_timeout, conf.current().staff_absolute_timeout),
         )
         flows.register(flow)

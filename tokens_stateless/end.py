@@ -9,7 +9,7 @@ from uuid import UUID
 
 from accounts import events, logins
 from accounts.logins import EndReason, Login
-from tokens_stateless import exchange, refresh
+from tokens_stateless import exchange, refresh, trail
 from tokens_stateless.claims import AccessToken
 from tokens_stateless.errors import RefreshNotValid, TokenNotValid, UnsupportedTokenType
 from tokens_stateless.models import Family
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def kill(login_ids: Sequence[UUID]) -> None:
     """The flow's `end`: the families go, so no refresh token finds a row; access tokens die by standing."""
-    Family.objects.filter(pk__in=list(login_ids)).delete()
+    families = Family.objects.filter(pk__in=list(login_ids))
+    trail.keep_last(families)
+    families.delete()
 
 
 def revoke(request: HttpRequest, text: str) -> None:

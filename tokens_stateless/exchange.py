@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts import carried, events
 from accounts.logins import Login
-from tokens_stateless import authenticate, claims, clients, conf, cookie
+from tokens_stateless import authenticate, claims, clients, conf, cookie, trail
 from tokens_stateless.errors import (
     InvalidScope,
     InvalidTarget,
@@ -69,7 +69,8 @@ def for_client(
 ) -> dict[str, Any]:
     """The claims of a token for one of this client's audiences, from a person's access token.
 
-    Raises InvalidTarget, InvalidScope, SubjectNotValid or SubjectStale. One transaction of one statement.
+    Raises InvalidTarget, InvalidScope, SubjectNotValid or SubjectStale. One transaction of two statements,
+    and a third one the first time.
     """
     if audience not in client.audience_set or audience == conf.current().audience:
         raise InvalidTarget
@@ -163,8 +164,9 @@ def _claims(request: HttpRequest, parent: Parent, wanted: Wanted) -> dict[str, A
     try:
         with transaction.atomic():
             login, user = _locked(parent)
-        issued = int(read_at.timestamp())
-        expires = _end(parent, login, issued=issued)
+            issued = int(read_at.timestamp())
+            expires = _end(parent, login, issued=issued)
+            _remember(request, login, wanted)
     except TokenNotValid as error:
         events.note("token_exchange_refused", request=request, reason=error.reason, client=wanted.client_id)
         raise SubjectNotValid from None
@@ -185,6 +187,18 @@ def _claims(request: HttpRequest, parent: Parent, wanted: Wanted) -> dict[str, A
     if wanted.acting:
         payload["act"] = {"sub": wanted.client_id}
     return payload
+
+
+def _remember(request: HttpRequest, login: Login, wanted: Wanted) -> None:
+    trail.exchanged(request, login.pk, client_id=wanted.client_id, audience=wanted.audience)
+    events.tell(
+        "authn_token_exchanged",
+        request=request,
+        login=login.pk,
+        user=login.user_uuid,
+        client=wanted.client_id,
+        audience=wanted.audience,
+    )
 
 
 def _end(parent: Parent, login: Login, *, issued: int) -> int:

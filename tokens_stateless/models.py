@@ -14,8 +14,9 @@ from accounts.device import AddressField
 from accounts.models import Login
 from tokens_stateless import conf
 from tokens_stateless.clients import Client
+from tokens_stateless.trail import Exchange, Stretch
 
-__all__ = ["Client", "Family", "KeyState", "SigningKey"]
+__all__ = ["Client", "Exchange", "Family", "KeyState", "SigningKey", "Stretch"]
 
 
 class Family(models.Model):
@@ -29,6 +30,10 @@ class Family(models.Model):
     rotated_at = models.DateTimeField(null=True)
     rotated_address = AddressField(null=True)
     rotated_device = models.CharField(max_length=80, blank=True)
+    # The refreshes from that place, and how many stretches came before them (tokens_stateless/trail.py).
+    stretches = models.PositiveBigIntegerField(default=0)
+    stretch_generation = models.PositiveBigIntegerField(default=1)
+    stretch_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("token family")

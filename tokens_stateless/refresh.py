@@ -19,9 +19,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import conf as accounts_conf
-from accounts import device, events, logins, mac, notices
+from accounts import events, logins, mac, notices
 from accounts.logins import EndReason, Login
-from tokens_stateless import conf
+from tokens_stateless import conf, trail
 from tokens_stateless.claims import AccessToken
 from tokens_stateless.errors import RefreshNotValid
 from tokens_stateless.models import Family
@@ -88,6 +88,10 @@ def rotate(request: HttpRequest, text: object) -> Pair:
                 _end(request, login, family, token)
             else:
                 _seen(login)
+                who, number = login.user_uuid, family.generation
+                events.tell(
+                    "authn_token_refreshed", request=request, login=login.pk, user=who, generation=number
+                )
     except RefreshNotValid as error:
         events.note("authn_token_refused", request=request, reason=error.reason, kind="refresh")
         raise
@@ -118,10 +122,7 @@ def _advance(family: Family, token: RefreshToken, *, request: HttpRequest, arriv
     if token.generation != family.generation:
         return within and token.generation == family.generation - 1
     if not within:
-        family.generation += 1
-        family.rotated_at = timezone.now()
-        family.rotated_address, family.rotated_device = device.address(request), device.name(request)
-        family.save(update_fields=["generation", "rotated_at", "rotated_address", "rotated_device"])
+        trail.advance(family, request)
     return True
 
 

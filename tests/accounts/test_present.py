@@ -1,4 +1,4 @@
-"""A request has one id: in its answer, in a problem, in each line of the log and in the rows of its events."""
+"""A request has one id: in its answer, in a problem, in each line of the log, in the rows of its events."""
 
 from __future__ import annotations
 
