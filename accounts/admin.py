@@ -20,7 +20,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import carried, links, logins, mail, people, recent, story
+from accounts import carried, events, links, logins, mail, people, recent, story
 from accounts.filters import AgeFilter, FlowFilter, StateFilter
 from accounts.logins import EndReason
 from accounts.models import Event, Login, User
@@ -30,6 +30,32 @@ class StrictAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Django's, for lists that tell only what they show; `uuid_fields` are found by the whole of an id."""
 
     uuid_fields: tuple[str, ...] = ()
+    # Whether each act is told by an event of its own, besides the history that Django keeps.
+    acts_are_events = False
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Django's, and an event."""
+        self._tell(request, obj, act="add", message=message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Django's, and an event."""
+        self._tell(request, obj, act="change", message=message)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Django's, and an event for each."""
+        for obj in queryset:
+            self._tell(request, obj, act="delete", message="")
+        return super().log_deletions(request, queryset)
+
+    def _tell(self, request: HttpRequest, obj: Any, *, act: str, message: Any) -> None:
+        if self.acts_are_events:
+            return
+        whose = obj.public_id if isinstance(obj, get_user_model()) else None
+        about = {"act": act, "model": obj._meta.label_lower, "object": str(obj.pk), "message": message}
+        actor: Any = request.user
+        events.record("admin_action", request=request, user=whose, actor=actor.public_id, **about)
 
     def dangerous(self, request: HttpRequest, obj: Any = None) -> frozenset[str] | None:
         """The fields that an operator changes only with a password entered lately; None for all of them."""
@@ -103,6 +129,7 @@ class LoginAdmin(ReadOnlyAdmin):
         "started_at",
         "expires_at",
     )
+    acts_are_events = True
     list_filter = (StateFilter, FlowFilter, "end_reason", AgeFilter)
     list_select_related = ("user", "ended_by")
     list_per_page = 50

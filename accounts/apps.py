@@ -21,7 +21,7 @@ class AccountsConfig(AppConfig):
         from django.contrib.auth import get_user_model
         from django.db.models.signals import pre_delete
 
-        from accounts import checks, feed, logins, notices, people, standing, stream  # noqa: F401 - checks register themselves
+        from accounts import checks, feed, logins, notices, people, rights, standing, stream  # noqa: F401 - checks register themselves
 
         def end_first(instance: Any, using: str, **_kwargs: Any) -> None:
             people.about_to_be_deleted(instance, using=using)
@@ -32,4 +32,5 @@ class AccountsConfig(AppConfig):
         feed.follow(standing.hear)
         feed.follow(stream.push)
         logins.started.connect(tell, weak=False, dispatch_uid="accounts.tell")
+        rights.connect()
         pre_delete.connect(end_first, sender=get_user_model(), weak=False, dispatch_uid="accounts.end_first")

@@ -54,7 +54,7 @@ def check(request: HttpRequest | None, *, email: str, password: str) -> Abstract
         return None
     account, address = people.email_key(email), device.address(request) if request else None
     try:
-        throttle.reserve(account=account, address=address)
+        failures = throttle.reserve(account=account, address=address)
     except TooManyAttempts:
         events.note("authn_login_fail_max", request=request)
         raise
@@ -63,6 +63,10 @@ def check(request: HttpRequest | None, *, email: str, password: str) -> Abstract
         make_password(password)
     elif user.check_password(password) and user.is_active:
         throttle.forgive(account=account, address=address)
+        if failures:
+            events.record(
+                "authn_login_successafterfail", request=request, user=user.public_id, failures=failures
+            )
         return user
     events.note("authn_login_fail", request=request, user=user.public_id if user else None)
     return None

@@ -8,7 +8,7 @@ from django import forms
 from django.contrib.auth import password_validation
 from django.utils.translation import gettext_lazy as _
 
-from accounts import credentials, people, recent
+from accounts import credentials, events, people, recent
 from accounts.errors import InvalidCredentials
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class ChangePasswordForm(NewPasswordForm):
         try:
             recent.verify(self.request, self.user, password=old)
         except InvalidCredentials:
+            user: Any = self.user
+            events.note("authn_password_change_fail", request=self.request, user=user.public_id)
             raise forms.ValidationError(
                 _("This is not your current password."), code="password_incorrect"
             ) from None

@@ -17,7 +17,7 @@ from django.contrib.auth.base_user import BaseUserManager
 from django.db import models, transaction
 from django.db.models.functions import Now
 
-from accounts import feed, logins, notices
+from accounts import feed, logins, notices, rights
 from accounts.logins import EndReason
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def settle(changes: Sequence[Change], *, keep: UUID | None = None) -> None:
     for one in changes:
         if one.before["email"] != one.after["email"]:
             notices.address_changed(one.before["email"], one.after["email"])
+    rights.changed((one.user.public_id, one.before, one.after) for one in changes)
     feed.publish(
         changed=[(one.user.public_id, one.moved["version"]) for one in changes if "version" in one.moved]
     )

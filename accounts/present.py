@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.signals import request_finished
 from django.dispatch import receiver
+from django.utils.functional import LazyObject
 
 from accounts import device
 from accounts.logs import request_id
@@ -82,5 +83,10 @@ def request() -> HttpRequest | None:
 
 def actor() -> uuid.UUID | None:
     """Whoever has sent it, if they are known by now; asks nobody."""
-    user: Any = getattr(_request.get(), "_cached_user", None)
+    here: Any = _request.get()
+    user = getattr(here, "_cached_user", None)
+    if user is None:
+        # A token's person is put there as they are; a session's only by whoever asks.
+        known = vars(here).get("user") if here is not None else None
+        user = None if isinstance(known, LazyObject) else known
     return user.public_id if user is not None and user.is_authenticated else None

@@ -18,7 +18,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts import batches, conf, mac, people
+from accounts import batches, conf, events, mac, people
 from accounts.errors import TooManyAttempts
 
 LONGEST_ACCOUNT = 512
@@ -50,8 +50,10 @@ class _Rule(NamedTuple):
     since: str
 
 
-def reserve(*, account: str, address: str | None, purpose: str = "password") -> None:
+def reserve(*, account: str, address: str | None, purpose: str = "password") -> int:
     """Count an attempt about to be made; or count nothing and raise TooManyAttempts (`wait` in seconds).
+
+    Returns how many the account has failed before it.
 
     `account` is what was typed, known or not, so no counter tells which accounts exist. An IPv6 `address`
     counts with its /64; None counts for the account alone. Each `purpose` has counters of its own. The
@@ -60,9 +62,13 @@ def reserve(*, account: str, address: str | None, purpose: str = "password") -> 
     """
     keys = _keys(account, address, purpose)
     _refuse_or_prepare(keys)
-    while not _counted(keys):
+    while (counted := _counted(keys)) is None:
         # Somebody else was quicker, and may have closed the door.
         _refuse_or_prepare(keys)
+    if "account" in keys and counted == conf.current().hard_stop_failures:
+        # The keyed hash of what was typed: the person may not exist.
+        events.note("authn_login_lock", account=keys["account"], failures=counted)
+    return counted - 1
 
 
 def forgive(*, account: str, address: str | None, purpose: str = "password") -> None:
@@ -118,8 +124,11 @@ def _refuse_or_prepare(keys: dict[str, str]) -> None:
             stale.update(failures=0, blocked_until=None, began_at=Now(), changed_at=Now())
 
 
-def _counted(keys: dict[str, str]) -> bool:
-    """Count at each counter; or at none and return False, because one has closed or gone since the look."""
+def _counted(keys: dict[str, str]) -> int | None:
+    """Count at each counter; how many the account's is at then.
+
+    None, and nothing is counted, when one has closed or gone since the look.
+    """
     still_open = Q(blocked_until=None) | Q(blocked_until__lte=Now())
     with transaction.atomic():
         # The first statement writes, so SQLite lets nobody in between. PostgreSQL locks in this order.
@@ -128,14 +137,15 @@ def _counted(keys: dict[str, str]) -> bool:
                 failures=F("failures") + 1, changed_at=Now()
             ):
                 transaction.set_rollback(True)
-                return False
+                return None
         rows = Attempts.objects.filter(pk__in=keys.values()).values_list("key", "failures", Now())
         found = {key: (failures, now) for key, failures, now in rows}
         for kind, key in keys.items():
             failures, now = found[key]
             if delay := _delay(failures, _rule(kind)):
                 Attempts.objects.filter(pk=key).update(blocked_until=now + delay)
-    return True
+    failures, _now = found[next(iter(keys.values()))]
+    return int(failures)
 
 
 def _rule(kind: str) -> _Rule:

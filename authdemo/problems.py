@@ -28,7 +28,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException
 from rest_framework.views import set_rollback
 
-from accounts import events
+from accounts import events, present
 from accounts.logs import request_id
 from authdemo.codes import Problem, describe, of_status
 
@@ -66,6 +66,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse |
     challenge = context["view"].get_authenticate_header(context["request"])
     if problem.status == 401 and challenge:
         problem.headers.setdefault("WWW-Authenticate", challenge)
+    if problem.code == "permission_denied":
+        _note_refusal(context["request"])
     set_rollback()
     return _document(context["request"], problem)
 
@@ -121,7 +123,13 @@ def handler400(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def handler403(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler for PermissionDenied."""
+    _note_refusal(request)
     return Unrendered(of_status(403))
+
+
+def _note_refusal(request: HttpRequest) -> None:
+    route = getattr(request.resolver_match, "route", None)
+    events.note("authz_fail", request=request, user=present.actor(), method=request.method, route=route)
 
 
 def handler404(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -37,6 +37,7 @@ class SigningKeyAdmin(ReadOnlyAdmin):
     list_display = ("state_label", "outlook", "since", "safe_to_remove", "key")
     list_display_links = ("state_label", "key")
     actions = ("revoke_selected",)
+    acts_are_events = True
     fields = (
         "kid", "algorithm", "state", "outlook", "safe_to_remove", "created_at", "current_at", "previous_at",
         "revoked_at", "public",
@@ -170,6 +171,7 @@ class ClientAdmin(StrictAdmin):
     fields = ("name", "id", "audiences", "scopes", *clients.RIGHTS, "is_active", "created_at", "secret_at")
     formfield_overrides = {models.TextField: {"widget": forms.Textarea(attrs={"rows": 3, "cols": 60})}}
     actions = ("renew_selected", "switch_off_selected")
+    acts_are_events = True
 
     def dangerous(self, request: HttpRequest, obj: Client | None = None) -> None:
         """All there is: a new one is given a secret, and the rest says what a secret opens."""
