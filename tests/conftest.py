@@ -14,10 +14,12 @@ from playwright.sync_api import Browser, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
 from accounts import mail, standing
-from tests import programs, web
+from tests import leaks, programs, web
 from tests.fleets import Cluster, Watched
+from tests.leaks import Watch
 from tests.programs import MissingService
 from tests.servers import PostgresServer, RedisServer
+from tests.sinks import Sinks, look_at_served
 from tests.stores import Stores, give_up
 
 
@@ -56,6 +58,29 @@ def _new_process(request: pytest.FixtureRequest, stores: Stores) -> Iterator[Non
     # Their threads read the ledger, and between two tests pytest-django lets nobody; the tables are emptied.
     mail.wait()
     standing.stop()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _sinks() -> Sinks:
+    """What goes out of this process is watched from the first test on."""
+    sinks = Sinks()
+    sinks.install()
+    return sinks
+
+
+@pytest.fixture(autouse=True)
+def watch(
+    request: pytest.FixtureRequest, _sinks: Sinks, _new_process: None, stores: Stores
+) -> Iterator[Watch]:
+    """The credentials that this test hands out; it fails if one is found where it must not stand."""
+    database = request.node.get_closest_marker("django_db") is not None
+    if database:
+        request.getfixturevalue("transactional_db")
+    leaks.now[0] = found = Watch()
+    yield found
+    if database:
+        _sinks.rest(stores)
+    assert found.found() == []
 
 
 @pytest.fixture
@@ -125,6 +150,8 @@ def prepared_database(stores: Stores) -> Callable[[], str]:
 @pytest.fixture(scope="module")
 def serve(stores: Stores, prepared_database: Callable[[], str]) -> Iterator[Callable[..., web.WebServer]]:
     """Serve the project as `make run` does, on a new database with the demo people, until the module ends."""
+    leaks.served[0] = Watch()
+    servers: list[web.WebServer] = []
     with ExitStack() as stack:
 
         def start(*, workers: int = 2, **variables: str) -> web.WebServer:
@@ -133,9 +160,13 @@ def serve(stores: Stores, prepared_database: Callable[[], str]) -> Iterator[Call
             if stores.redis:
                 variables.setdefault("REDIS_URL", stores.redis.url(1 + number % 15))
             directory = stores.directory / f"web-{number}"
-            return stack.enter_context(web.WebServer(directory, variables=variables, workers=workers))
+            servers.append(web.WebServer(directory, variables=variables, workers=workers))
+            return stack.enter_context(servers[-1])
 
         yield start
+        for server in servers:
+            look_at_served(leaks.served[0], server)
+    assert leaks.served[0].found() == []
 
 
 @pytest.fixture(scope="module")

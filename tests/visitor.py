@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+
+from tests import leaks
+
+COOKIES = {"sid": "session key", "refresh": "refresh token"}
+FIELDS = {"access": "access token", "access_token": "access token", "refresh": "refresh token"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,11 @@ class Answer:
         found = re.search(rf'name="{name}" value="([^"]*)"', self.text)
         assert found, f"no field {name}"
         return found.group(1)
+
+
+def _remember(kind: str, secret: str) -> None:
+    for watch in (leaks.now[0], leaks.served[0]):
+        watch.remember(kind, secret)
 
 
 class Visitor:
@@ -67,6 +78,25 @@ class Visitor:
         """GET with an access token."""
         return self.get(path, at=at, Authorization=f"Bearer {token}")
 
+    def heard(self, answer: Answer, method: str, path: str) -> None:
+        """Remember what was handed out, and have the rest of the answer searched for it (tests/leaks.py)."""
+        watch = leaks.now[0]
+        for name, value in answer.headers:
+            if name.lower() == "set-cookie":
+                cookie, _equals, rest = value.partition("=")
+                kind = COOKIES.get(cookie.removeprefix("__Host-").removeprefix("__Secure-"))
+                if kind:
+                    _remember(kind, rest.partition(";")[0])
+            else:
+                watch.look(f"header of the answer to {method} {path}", value)
+        by_right = leaks.handed_out_at(path, method)
+        if by_right:
+            with contextlib.suppress(ValueError, AttributeError):
+                for name, value in answer.json().items():
+                    if kind := FIELDS.get(name):
+                        _remember(kind, str(value))
+        watch.look(f"answer to {method} {path}", answer.body, by_right=by_right)
+
     def _send(
         self, method: str, path: str, body: bytes | None, *, at: str | None, headers: dict[str, str]
     ) -> Answer:
@@ -78,6 +108,7 @@ class Visitor:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
         answer = Answer(response.status, response.getheaders(), response.read())
+        self.heard(answer, method, path)
         connection.close()
         self._keep(answer)
         return answer

@@ -55,7 +55,8 @@ def many_events(login: Login, count: int) -> None:
 
 def all_pages(login: Login) -> list[story.Moment]:
     """The whole story, page by page."""
-    found, before = [], None
+    found: list[story.Moment] = []
+    before = None
     while True:
         page = story.page_of(login, before=before)
         assert len(page.moments) <= story.PAGE

@@ -12,7 +12,9 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from authdemo.demo import PASSWORD
+from tests import leaks
 from tests.servers import wait_until
+from tests.visitor import COOKIES
 from tests.web import WebServer
 
 PATIENCE_MS = 10_000
@@ -164,6 +166,11 @@ def visit(
     yield start
     complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
     for visitor in visitors:
+        for cookie in visitor.page.context.cookies():
+            if kind := COOKIES.get(cookie.get("name", "")):
+                leaks.now[0].remember(kind, cookie.get("value", ""))
+                leaks.served[0].remember(kind, cookie.get("value", ""))
+        leaks.now[0].look(f"page {visitor.page.url}", visitor.page.url, visitor.page.content())
         visitor.page.context.close()
     assert complaints == []
 
