@@ -54,7 +54,8 @@ def _people() -> None:
 
 
 def her() -> User:
-    return User.objects.get(email=ALICE)
+    found: User = User.objects.get(email=ALICE)
+    return found
 
 
 def live() -> int:
