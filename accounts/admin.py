@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import carried, events, links, logins, mail, people, recent, story
-from accounts.filters import AgeFilter, FlowFilter, StateFilter
+from accounts.filters import AgeFilter, FlowFilter, NameFilter, StateFilter
 from accounts.logins import EndReason
 from accounts.models import Event, Login, User
 
@@ -139,13 +139,18 @@ class LoginAdmin(ReadOnlyAdmin):
     ordering = ("-started_at", "-pk")
     actions = ("end_selected", "end_all_of_these_people")
     fields = (
-        "state", "user", "user_uuid", "id", "flow_label", "device", "address", "started_at", "seen_at",
-        "ends_by_itself", "ended_at",
+        "state", ("user", "user_uuid"), ("flow_label", "id"), ("device", "address"),
+        ("started_at", "seen_at"), "ends_by_itself", "ended_at",
     )  # fmt: skip
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         """Ending is a right of its own."""
         return request.user.has_perm("accounts.end_login")
+
+    def get_fields(self, request: HttpRequest, obj: Login | None = None) -> Any:
+        """Only one of those that tell of the end."""
+        over = "ended_at" if obj is None or obj.ended_at is None else "ends_by_itself"
+        return [name for name in self.fields if name != over]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -197,8 +202,6 @@ class LoginAdmin(ReadOnlyAdmin):
     @admin.display(description=_("ends by itself"))
     def ends_by_itself(self, login: Login) -> str:
         """When it would be over if nobody ended it."""
-        if not login.is_live:
-            return "-"
         idle, at = login.seen_at + login.idle_timeout, login.expires_at
         if idle >= at:
             return str(_("at %(at)s") % {"at": _written(at)})
@@ -346,9 +349,34 @@ class UserAdmin(StrictAdmin):
 class EventAdmin(ReadOnlyAdmin):
     """What has happened, newest first."""
 
-    list_display = ("at", "name", "login_id", "user_uuid", "actor_uuid", "address", "device")
-    list_filter = ("name",)
+    list_display = ("at", "name", "login", "person", "actor_uuid", "address", "device")
+    list_filter = (NameFilter,)
+    fields = (
+        "at", "name", ("login", "login_id"), ("person", "user_uuid"), "actor_uuid", ("address", "device"),
+        "request_id", "detail",
+    )  # fmt: skip
+    show_full_result_count = False
     search_fields = ("name__startswith",)
     uuid_fields = ("login_id", "user_uuid")
     search_help_text = _("The beginning of a name, or the id of a login or of a person.")
     list_per_page = 50
+
+    @admin.display(description=_("login"), ordering="login_id")
+    def login(self, event: Event) -> str:
+        """The Login, and the way to its story."""
+        if event.login_id is None:
+            return "-"
+        url = reverse("admin:accounts_login_change", args=[event.login_id])
+        return format_html('<a href="{}" class="kid">{}</a>', url, _beginning(event.login_id))
+
+    @admin.display(description=_("person"), ordering="user_uuid")
+    def person(self, event: Event) -> str:
+        """The person's id, and the way to all that has happened to them."""
+        if event.user_uuid is None:
+            return "-"
+        url = f"{reverse('admin:accounts_event_changelist')}?q={event.user_uuid}"
+        return format_html('<a href="{}" class="kid">{}</a>', url, _beginning(event.user_uuid))
+
+
+def _beginning(name: UUID) -> str:
+    return f"{str(name)[:8]}…"

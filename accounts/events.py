@@ -23,6 +23,28 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# The names that are rows, in the house; a flow of somebody else's may write others.
+ROWS = (
+    "admin_action",
+    "authn_login_success",
+    "authn_login_successafterfail",
+    "authn_password_change",
+    "authn_step_up",
+    "authn_token_reuse",
+    "client_changed",
+    "client_made",
+    "client_renewed",
+    "client_switched_off",
+    "client_switched_on",
+    "login_ended",
+    "privilege_permissions_changed",
+    "signing_key_removed",
+    "signing_key_revoked",
+    "signing_key_rotated",
+    "signing_key_unreadable",
+    "user_updated",
+)
+
 
 class Event(models.Model):
     """One change of the ledger, kept for `history_lifetime`."""
@@ -40,6 +62,7 @@ class Event(models.Model):
     class Meta:
         ordering = ("-at", "-pk")
         indexes = (
+            models.Index(fields=["name", "at", "id"], name="event_name"),
             # The story of one Login, and the list of what concerns a person, each in order of time.
             models.Index(fields=["login_id", "at", "id"], name="event_login"),
             models.Index(fields=["user_uuid", "at", "id"], name="event_user"),

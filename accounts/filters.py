@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts import flows
+from accounts import events, flows
 
 AGES = (
     ("hour", timedelta(hours=1)),
@@ -76,3 +76,18 @@ class AgeFilter(admin.SimpleListFilter):
         if self.value() in spans:
             return queryset.filter(started_at__gte=now - spans[str(self.value())])
         return queryset.filter(started_at__lt=now - spans["month"]) if self.value() == "older" else queryset
+
+
+class NameFilter(admin.SimpleListFilter):
+    """The name of an event, of those that are rows; to ask the table for them would read all of it."""
+
+    title = _("name")
+    parameter_name = "name"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """The names."""
+        return [(name, name) for name in events.ROWS]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        """The events of the chosen name."""
+        return queryset.filter(name=self.value()) if self.value() else queryset

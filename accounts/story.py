@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 PAGE, OTHERS = 50, 10
+# Where in the order of one instant the last things come.
+BEFORE_THE_END, THE_END = 2**60, 2**60 + 1
 TIMEOUTS = (EndReason.IDLE_TIMEOUT, EndReason.ABSOLUTE_TIMEOUT)
 # Told by the row of the Login itself.
 OF_THE_ROW = frozenset({"authn_login_success", "login_ended"})
@@ -160,7 +162,7 @@ def _end(login: Login, at: datetime) -> Moment:
     return Moment(
         kind="end",
         at=at,
-        order=2**60,
+        order=THE_END,
         title=_("Ended"),
         details=[
             (_("reason"), login.get_end_reason_display()),
@@ -176,7 +178,7 @@ def _end(login: Login, at: datetime) -> Moment:
 
 
 def _is_older(moment: Moment, than: Place) -> bool:
-    return (moment.at, moment.order) < (than.at, than.order if than.source == 0 else -(2**60))
+    return (moment.at, moment.order) < (than.at, than.order if than.source == 0 else -1)
 
 
 def _read(rows: models.QuerySet[Event], before: Place | None, *, source: int) -> list[Moment]:

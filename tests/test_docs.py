@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
+from accounts import events
 from accounts.conf import Accounts
 from accounts.logins import EndReason
 from authdemo.codes import CODES
@@ -78,6 +79,12 @@ def test_every_event_is_explained() -> None:
 
     assert names
     assert {name for name in names if f"`{name}`" not in (DOCS / "operations.md").read_text()} == set()
+
+
+def test_every_event_that_is_a_row_can_be_filtered_by() -> None:
+    written = set(re.findall(r'events\.(?:record|record_each)\(\s*"([a-z_]+)"', code()))
+
+    assert written == set(events.ROWS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))

@@ -56,6 +56,10 @@ class SigningKeyAdmin(ReadOnlyAdmin):
         """Another one: it has people's tokens refused."""
         return request.user.has_perm("tokens_stateless.revoke_signingkey")
 
+    def get_fields(self, request: HttpRequest, obj: SigningKey | None = None) -> Any:
+        """Only the instants that have been."""
+        return [name for name in self.fields if not name.endswith("_at") or obj is None or getattr(obj, name)]
+
     def get_urls(self) -> list[URLPattern]:
         """Django's, and the address of the button."""
         rotate = self.admin_site.admin_view(self.rotate)
@@ -197,6 +201,14 @@ class ClientAdmin(StrictAdmin):
     def get_fields(self, request: HttpRequest, obj: Client | None = None) -> Any:
         """Those that are known by then."""
         return [name for name in self.fields if obj or name not in self.readonly_fields]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Django's, with one button for a new one: the answer is the page with its secret."""
+        if not context.get("original"):
+            context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @sensitive_variables()
     def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:

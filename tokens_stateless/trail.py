@@ -23,7 +23,7 @@ from accounts import device
 from accounts.device import AddressField
 from accounts.events import Event
 from accounts.logins import EndReason, Login
-from accounts.story import Moment
+from accounts.story import BEFORE_THE_END, Moment
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -151,7 +151,7 @@ def story(login: Login) -> Iterator[Moment]:
     for exchange in Exchange.objects.filter(login_id=login.pk).order_by("pk"):
         yield _exchanged(exchange)
     if reuse is not None:
-        yield _replayed(reuse)
+        yield _replayed(reuse, login.ended_at or reuse.at)
 
 
 def _stretches(login: Login) -> list[Stretch]:
@@ -201,12 +201,13 @@ def _exchanged(exchange: Exchange) -> Moment:
     )
 
 
-def _replayed(reuse: Event) -> Moment:
+def _replayed(reuse: Event, ended_at: datetime) -> Moment:
     told = reuse.detail
     return Moment(
         kind="replay",
-        at=reuse.at,
-        order=reuse.pk,
+        # Both are of one transaction, and this is why the other one happened.
+        at=ended_at,
+        order=BEFORE_THE_END,
         title=_("A used refresh token came back"),
         details=[
             (_("generation that came"), told.get("generation")),

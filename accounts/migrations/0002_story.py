@@ -1,4 +1,4 @@
-"""The story of a Login: which request an event is of, and indexes by Login and by person in order of time."""
+"""The story of a Login: which request an event is of, and indexes by Login, by person and by name."""
 
 from __future__ import annotations
 
@@ -25,6 +25,10 @@ class Migration(migrations.Migration):
             model_name="event",
             name="user_uuid",
             field=models.UUIDField(null=True, verbose_name="person"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["name", "at", "id"], name="event_name"),
         ),
         migrations.AddIndex(
             model_name="event",

@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.events import Event
 from accounts.logins import EndReason, Login
 from accounts.testing import alice, bob
 from tests.accounts.rows import a_login, a_person
@@ -273,3 +274,16 @@ def test_nobody_adds_changes_or_deletes_what_only_happens(model: str) -> None:
 
     assert answers == [403, 403, 403]
     assert list(rows.values()) == before
+
+
+def test_events_are_filtered_by_name_and_lead_to_the_login_and_the_person() -> None:
+    client, login = operator(), a_login()
+    for name in ("login_ended", "authn_step_up"):
+        Event.objects.create(name=name, login_id=login.pk, user_uuid=login.user_uuid)
+
+    answer = client.get("/admin/accounts/event/", {"name": "authn_step_up"})
+
+    (event,), page = answer.context["cl"].result_list, answer.content.decode()
+    assert event.name == "authn_step_up"
+    assert f"{LOGINS}{login.pk}/change/" in page
+    assert f"/admin/accounts/event/?q={login.user_uuid}" in page

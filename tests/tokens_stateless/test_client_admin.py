@@ -10,7 +10,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 
 from accounts.models import Event, User
-from tests.accounts.staff import act, colleague, operator
+from tests.accounts.staff import act, colleague, enter, operator
 from tests.doors import everything
 from tests.tokens_stateless.callers import API, OTHER, Party, party
 from tokens_stateless.models import Client
@@ -134,3 +134,21 @@ def test_nobody_deletes_a_client() -> None:
 
     assert answers[0].status_code == 403
     assert Client.objects.count() == 1
+
+
+def test_an_empty_list_says_what_a_client_is_and_how_to_add_one() -> None:
+    empty, without_right = operator().get(CLIENTS).text, colleague("view_client").get(CLIENTS).text
+    party()
+
+    assert "There are no clients yet." in empty
+    assert "Add one:" in empty
+    assert "Add one:" not in without_right
+    assert "There are no clients yet." not in enter("olga@example.com").get(CLIENTS).text
+
+
+def test_a_new_client_has_one_way_to_be_saved_since_the_answer_is_its_secret() -> None:
+    browser, made = operator(), party()
+
+    pages = [browser.get(f"{CLIENTS}{page}").text for page in ("add/", f"{made.client.pk}/change/")]
+
+    assert ["_addanother" in page for page in pages] == [False, True]

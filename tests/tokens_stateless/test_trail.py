@@ -123,7 +123,7 @@ def test_the_replay_is_marked_with_both_its_sides(held: Held) -> None:
 
     replay, sides = told(held, "replay")[0], told(held, "replay")[0].sides
 
-    assert [moment.kind for moment in story.page_of(held.login).moments[:2]] == ["replay", "end"]
+    assert [moment.kind for moment in story.page_of(held.login).moments[:2]] == ["end", "replay"]
     assert [value for _label, value in replay.details] == [1, 2]
     assert [side[1:3] for side in sides] == [
         ("198.51.100.7", "curl"),

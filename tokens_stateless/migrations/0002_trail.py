@@ -10,7 +10,7 @@ import accounts.device
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0002_story"),
+        ("accounts", "0001_initial"),
         ("tokens_stateless", "0001_initial"),
     ]
 
