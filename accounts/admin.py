@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -352,8 +353,8 @@ class EventAdmin(ReadOnlyAdmin):
     list_display = ("at", "name", "login", "person", "actor_uuid", "address", "device")
     list_filter = (NameFilter,)
     fields = (
-        "at", "name", ("login", "login_id"), ("person", "user_uuid"), "actor_uuid", ("address", "device"),
-        "request_id", "detail",
+        "at", "name", "whole_login", "whole_person", "actor_uuid", ("address", "device"), "request_id",
+        "detail",
     )  # fmt: skip
     show_full_result_count = False
     search_fields = ("name__startswith",)
@@ -363,20 +364,34 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("login"), ordering="login_id")
     def login(self, event: Event) -> str:
-        """The Login, and the way to its story."""
-        if event.login_id is None:
-            return "-"
-        url = reverse("admin:accounts_login_change", args=[event.login_id])
-        return format_html('<a href="{}" class="kid">{}</a>', url, _beginning(event.login_id))
+        """The beginning of the Login's id, and the way to its story."""
+        return _linked(event.login_id, to=_story_of, beginning=True)
 
     @admin.display(description=_("person"), ordering="user_uuid")
     def person(self, event: Event) -> str:
-        """The person's id, and the way to all that has happened to them."""
-        if event.user_uuid is None:
-            return "-"
-        url = f"{reverse('admin:accounts_event_changelist')}?q={event.user_uuid}"
-        return format_html('<a href="{}" class="kid">{}</a>', url, _beginning(event.user_uuid))
+        """The beginning of the person's id, and the way to all that has happened to them."""
+        return _linked(event.user_uuid, to=_events_of, beginning=True)
+
+    @admin.display(description=_("login"))
+    def whole_login(self, event: Event) -> str:
+        """As `login`, with the whole id."""
+        return _linked(event.login_id, to=_story_of)
+
+    @admin.display(description=_("person"))
+    def whole_person(self, event: Event) -> str:
+        """As `person`, with the whole id."""
+        return _linked(event.user_uuid, to=_events_of)
 
 
-def _beginning(name: UUID) -> str:
-    return f"{str(name)[:8]}…"
+def _story_of(login: UUID) -> str:
+    return reverse("admin:accounts_login_change", args=[login])
+
+
+def _events_of(person: UUID) -> str:
+    return f"{reverse('admin:accounts_event_changelist')}?q={person}"
+
+
+def _linked(name: UUID | None, *, to: Callable[[UUID], str], beginning: bool = False) -> str:
+    if name is None:
+        return "-"
+    return format_html('<a href="{}">{}</a>', to(name), f"{str(name)[:8]}…" if beginning else name)
