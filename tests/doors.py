@@ -161,6 +161,13 @@ def everything() -> dict[str, list[dict[str, Any]]]:
     }
 
 
+def unnamed(answer: Any) -> tuple[int, bytes, dict[str, str]]:
+    """Status, body and headers of an answer without the id of its request: what tells the same is equal."""
+    headers = dict(answer.headers)
+    name = headers.pop("X-Request-ID").encode()
+    return answer.status_code, answer.content.replace(name, b""), headers
+
+
 def complaint(answer: Any, *, is_api: bool) -> str | None:
     """What is wrong with this refusal: it must be a 4xx, and on the API a problem with a known code.
 

@@ -25,6 +25,18 @@ def test_the_token_of_a_mailed_link_is_taken_out() -> None:
     assert told.getMessage() == "Bad Request: /password/reset/…"
 
 
+@pytest.mark.parametrize(
+    "secret", ["k" * 54, "s" * 43, f"eyJ{'h' * 60}.{'p' * 300}.{'s' * 86}", f"{'a' * 32}.1.{'m' * 43}"]
+)
+def test_what_may_be_a_credential_in_an_address_is_taken_out(secret: str) -> None:
+    told = record("Not Found: %s", f"/api/me/{secret}/")
+
+    LinkFilter().filter(told)
+
+    assert secret[-40:] not in told.getMessage()
+    assert told.getMessage().startswith("Not Found: /api/me/")
+
+
 def test_other_paths_stay_as_they_are() -> None:
     told = record("Not Found: %s", "/logins/")
 

@@ -31,6 +31,7 @@ from accounts.models import User
 from accounts.testing import OTHER_PASSWORD, PASSWORD, alice, olga
 from accounts.throttle import Attempts
 from tests import web
+from tests.doors import unnamed
 from tests.standards.doors import (
     ALICE,
     DOORS,
@@ -452,10 +453,9 @@ def test_only_the_listed_doors_look_at_a_password(work: list[int]) -> None:
 
 def told(answer: Any, email: str) -> tuple[int, dict[str, str], str]:
     """All that an answer tells; without what is random, the time, and what the visitor has typed."""
-    body = answer.content.decode().replace(answer.headers["X-Request-ID"], "(random)")
-    body = re.sub(r"[A-Za-z0-9]{64}", "(random)", body).replace(email, "(typed)")
-    headers = {**answer.headers, **dict.fromkeys(("Content-Length", "Expires", "X-Request-ID"), "")}
-    return answer.status_code, headers, body
+    status, content, headers = unnamed(answer)
+    body = re.sub(r"[A-Za-z0-9]{64}", "(random)", content.decode()).replace(email, "(typed)")
+    return status, {**headers, "Content-Length": "", "Expires": ""}, body
 
 
 def effort(act: Any, work: list[int]) -> tuple[list[str], int]:

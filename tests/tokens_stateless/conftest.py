@@ -20,6 +20,7 @@ from accounts import logins, standing
 from accounts.logins import Login
 from accounts.testing import alice
 from tests import web
+from tests.doors import unnamed
 from tests.stores import Stores
 from tests.tokens_stateless import doors
 from tests.tokens_stateless.callers import API, Party, party
@@ -143,7 +144,7 @@ class Outcome:
     def told(self) -> tuple[object, ...]:
         """All that the bearer can see, and the price."""
         told = self.answer
-        return told.status_code, told.content, dict(told.headers), told.cookies.output(), self.statements
+        return *unnamed(told), told.cookies.output(), self.statements
 
 
 def outcome(door: Door, token: str) -> Outcome:

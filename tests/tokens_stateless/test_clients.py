@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.views.debug import ExceptionReporter
 
 from accounts.models import Event
-from tests.doors import everything
+from tests.doors import everything, unnamed
 from tests.tokens_stateless import doors
 from tests.tokens_stateless.callers import ACCESS_TOKEN, API, EVERYTHING, GRANT, Party, basic, party, post
 from tests.tokens_stateless.conftest import Aside, Held, Noted
@@ -148,7 +148,8 @@ def test_unknown_wrong_and_switched_off_are_one_answer(way: str, challenge: str)
     told = set()
     for send in refused(party()).values():
         answer = send(way)
-        told.add((answer.status_code, answer.content, str(answer.headers)))
+        status, content, headers = unnamed(answer)
+        told.add((status, content, str(headers)))
         assert answer.headers["WWW-Authenticate"] == f'{challenge} realm="api"'
         assert answer.headers["Cache-Control"] == "no-store"
 
