@@ -64,7 +64,7 @@ def check(request: HttpRequest | None, *, email: str, password: str) -> Abstract
     elif user.check_password(password) and user.is_active:
         throttle.forgive(account=account, address=address)
         if failures:
-            events.record(
+            events.tell(
                 "authn_login_successafterfail", request=request, user=user.public_id, failures=failures
             )
         return user

@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 ROWS = (
     "admin_action",
     "authn_login_success",
-    "authn_login_successafterfail",
     "authn_password_change",
     "authn_step_up",
     "authn_token_reuse",

@@ -89,7 +89,6 @@ class Page:
 WORDS: dict[str, StrOrPromise] = {
     "authn_step_up": _("Password entered again"),
     "authn_password_change": _("Password changed"),
-    "authn_login_successafterfail": _("Signed in somewhere after wrong passwords"),
     "privilege_permissions_changed": _("Rights changed"),
     "user_updated": _("Account changed"),
     "admin_action": _("An operator acted on the account"),
@@ -97,7 +96,6 @@ WORDS: dict[str, StrOrPromise] = {
 LABELS: Mapping[str, StrOrPromise] = {
     "act": _("act"),
     "added": _("given"),
-    "failures": _("wrong passwords"),
     "fields": _("changed"),
     "is_active": _("active"),
     "is_staff": _("operator"),

@@ -60,7 +60,8 @@ def carriers() -> None:
     session = {**_session(), "login_id": "id", "authenticated_at": "started_at", "expires_at": "expires_at"}
     held = f"(SELECT login_id FROM {_table(Session)} WHERE login_id IS NOT NULL)"
     _fill(Session, session, source=f"{live} {held} AND flow = 'session'")
-    family = {"login_id": "id", "generation": "1", "rotated_device": "''"}
+    family = {"login_id": "id", "generation": "1", "rotated_device": "''", "stretches": "0"}
+    family["stretch_generation"] = "1"
     _fill(Family, family, source=f"{live} (SELECT login_id FROM {_table(Family)}) AND flow = 'token'")
 
 
@@ -77,6 +78,7 @@ def events(count: int, *, ago: timedelta) -> None:
         "login_id": _uuid(),
         "user_uuid": _uuid(),
         "device": "'Firefox on Linux'",
+        "request_id": _text(_uuid()),
         "detail": """'{"flow": "session"}'""",
     }
     _fill(Event, values, source=_numbers(count))

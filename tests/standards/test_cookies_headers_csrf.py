@@ -29,6 +29,7 @@ from accounts import mail
 from accounts.logins import Login
 from accounts.testing import OTHER_PASSWORD, PASSWORD, alice, olga
 from tests import web
+from tests.leaks import Watch
 from tests.sessions_stateful.third_party import key, put, visit
 
 pytestmark = pytest.mark.urls("tests.sessions_stateful.third_party")
@@ -364,7 +365,7 @@ def test_signing_out_has_the_browser_forget_and_the_way_back_shows_nothing() -> 
     assert browser.get("/logins/")["Location"] == "/login/?next=/logins/"
 
 
-def test_no_credential_counts_in_an_address() -> None:
+def test_no_credential_counts_in_an_address(watch: Watch) -> None:
     """ASVS 14.2.1; RFC 6750 section 2.3; RFC 9700 section 4.3.2"""
     session_key = key(signed_in())
     access = visitor().post("/api/token/", RIGHT, content_type="application/json").json()["access"]
@@ -377,6 +378,9 @@ def test_no_credential_counts_in_an_address() -> None:
     ]:
         assert visitor().get(f"/api/me/?{query}").status_code == 401
         assert visitor().get(f"/logins/?{query}").status_code == 302
+    # The page of the sign-in is told where to go on, and so it leads back with what was put there.
+    echoed = watch.found()
+    assert {leak.place for leak in echoed} <= {"headers of the answer to GET /logins/"}
 
 
 def addresses(patterns: Any = None, prefix: str = "") -> Iterator[str]:
