@@ -143,6 +143,8 @@ def _named(agent: str) -> str:
     product = _PRODUCT.match(agent)
     client = found.user_agent.family if found.user_agent else product[1] if product else ""
     system = found.os.family.replace("Mac OS X", "macOS") if found.os else ""
+    if system == "iOS" and "iPad" in agent:
+        system = "iPadOS"
     return _plain(" on ".join(filter(None, (client, system)))) or UNKNOWN
 
 
