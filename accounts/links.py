@@ -22,7 +22,11 @@ SIGN_UP = "accounts.signup"
 
 
 class ResetTokens(PasswordResetTokenGenerator):
-    """Django's generator over the stamp: a new password or address, or any sign-in since, kills the link."""
+    """Django's generator over the stamp: a new password or address kills the link.
+
+    A sign-in does not, as it does in Django: whoever knows the old password could sign in again and again, and
+    the owner would never get a new one.
+    """
 
     key_salt = "accounts.reset"
 
@@ -39,8 +43,8 @@ class ResetTokens(PasswordResetTokenGenerator):
         return bool(0 <= age <= conf.current().link_lifetime.total_seconds())
 
     def _make_hash_value(self, user: Any, timestamp: int) -> str:
-        user.refresh_from_db(fields=["stamp", "last_login", "email_key", "is_active"])
-        return f"{user.pk}{user.stamp}{user.last_login}{user.email_key}{user.is_active}{timestamp}"
+        user.refresh_from_db(fields=["stamp", "email_key", "is_active"])
+        return f"{user.pk}{user.stamp}{user.email_key}{user.is_active}{timestamp}"
 
 
 class OpenedResets:
