@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from accounts import conf, device
+from accounts import conf, device, places
 from accounts.backends import ThrottledBackend
 from accounts.conf import Accounts
 from accounts.models import AbstractUser
@@ -84,6 +84,20 @@ def check_recent_lifetime(**_kwargs: Any) -> list[CheckMessage]:
     if conf.current().recent_lifetime.total_seconds() >= 60:
         return []
     return [Error("ACCOUNTS.recent_lifetime is a minute at least.", id="accounts.E008")]
+
+
+@register()
+def check_geoip(**_kwargs: Any) -> list[CheckMessage]:
+    """accounts.E009: with a database that cannot be read no place would be known, and nobody told why."""
+    path = conf.current().geoip_path
+    if not path:
+        return []
+    try:
+        places.reader(path)
+    except ImproperlyConfigured as error:
+        hint = "Install maxminddb and name an .mmdb file, or leave it empty."
+        return [Error(str(error), hint=hint, id="accounts.E009")]
+    return []
 
 
 def _backends() -> list[type[object]]:

@@ -37,6 +37,7 @@ class Accounts:
     password_min_length: int = 15
     password_max_bytes: int = 4096
     link_lifetime: timedelta = timedelta(hours=1)
+    geoip_path: str = ""
     free_failures: int = 5
     address_free_failures: int = 50
     longest_delay: timedelta = timedelta(minutes=15)

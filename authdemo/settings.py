@@ -115,6 +115,7 @@ ACCOUNTS = Accounts(
     feed_url=REDIS_URL or "",
     mail_on_console=EMAIL_URL.startswith("console:"),
     mail_notices=True,
+    geoip_path=env.text("GEOIP_PATH") or "",
 )
 SESSIONS_STATEFUL = Sessions(redis_url=REDIS_URL or "")
 TOKENS_STATELESS = Tokens(issuer=PUBLIC_ORIGIN, audience=PUBLIC_ORIGIN)
