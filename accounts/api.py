@@ -5,30 +5,26 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth import logout
 from django.db import transaction
-from django.db.models import Q
 from django.http import Http404
 from django.urls import reverse
 from django.utils.decorators import method_decorator
-from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import ValidationError
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import carried, logins, recent
-from accounts.logins import EndReason, Login, LoginQuerySet
+from accounts import carried, mine, recent
+from accounts.logins import Login, LoginQuerySet
 from accounts.serializers import (
     EndedSerializer,
     LoginSerializer,
     LoginsQuerySerializer,
     LoginsSerializer,
     MeSerializer,
+    NotMeSerializer,
 )
-
-PAGE = 50
 
 
 def me(request: Any) -> dict[str, Any]:
@@ -42,11 +38,6 @@ def me(request: Any) -> dict[str, Any]:
         "is_staff": request.user.is_staff,
         "authenticated_at": held.authenticated_at if held else None,
     }
-
-
-def own(request: Any) -> LoginQuerySet:
-    """The Logins of the person who asks, and of nobody else."""
-    return Login.objects.filter(user_id=request.user.pk)
 
 
 class MeView(APIView):
@@ -68,40 +59,38 @@ class LoginsView(APIView):
         tags=["logins"],
     )
     def get(self, request: Request) -> Response:
-        """Where am I logged in: own logins of both flows, newest first, 50 a page."""
+        """Where am I logged in: own logins of both flows, newest first, 50 a page.
+
+        Follow `next` until it is null. Pages are in the order of `started_at`, which does not change: nothing
+        is left out or comes twice, whatever starts, is used or ends meanwhile.
+        """
         query = LoginsQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        rows = list(_wanted(request, **query.validated_data)[: PAGE + 1])
-        page, more = rows[:PAGE], len(rows) > PAGE
-        context = {"current": carried.login_id(request._request)}
-        return Response(
-            {
-                "next": _next(request, page[-1]) if more else None,
-                "results": LoginSerializer(page, many=True, context=context).data,
-            }
-        )
+        wanted, before = _wanted(request, **query.validated_data), query.validated_data.get("before")
+        rows, rest = mine.page(wanted, by="started_at", before=before)
+        shown = mine.entries(rows, current=carried.login_id(request._request))
+        following = _next(request, rest) if rest else None
+        return Response({"next": following, "results": LoginSerializer(shown, many=True).data})
 
 
-def _wanted(
-    request: Request, *, state: str, flow: str | None = None, before: UUID | None = None
-) -> LoginQuerySet:
-    wanted = own(request)
+def _wanted(request: Request, *, state: str, flow: str | None = None, **_before: object) -> LoginQuerySet:
+    wanted = mine.own(request.user)
     if state != "all":
-        wanted = wanted.live() if state == "live" else wanted.exclude(pk__in=wanted.live())
-    if flow:
-        wanted = wanted.filter(flow=flow)
-    if before:
-        last = own(request).filter(pk=before).values_list("started_at", flat=True).first()
-        if last is None:
-            raise ValidationError({"before": ["No such login."]})
-        wanted = wanted.filter(Q(started_at__lt=last) | Q(started_at=last, pk__lt=before))
-    return wanted.order_by("-started_at", "-pk")
+        wanted = wanted.usable() if state == "live" else wanted.over()
+    return wanted.filter(flow=flow) if flow else wanted
 
 
-def _next(request: Request, last: Login) -> str:
+def _next(request: Request, rest: mine.Position) -> str:
     query = request.query_params.copy()
-    query["before"] = str(last.pk)
+    query["before"] = str(rest)
     return request.build_absolute_uri(f"{reverse('api-logins')}?{query.urlencode()}")
+
+
+def _find(request: Request, sid: UUID) -> Login:
+    login = mine.own(request.user).filter(pk=sid).first()
+    if login is None:
+        raise Http404
+    return login
 
 
 class LoginView(APIView):
@@ -110,29 +99,35 @@ class LoginView(APIView):
     @extend_schema(operation_id="logins_read", responses=LoginSerializer, tags=["logins"])
     def get(self, request: Request, sid: UUID) -> Response:
         """One of my logins, live or ended."""
-        context = {"current": carried.login_id(request._request)}
-        return Response(LoginSerializer(self._find(request, sid), context=context).data)
+        login, current = _find(request, sid), carried.login_id(request._request)
+        return Response(LoginSerializer(mine.entries([login], current=current)[0]).data)
 
-    @extend_schema(operation_id="logins_end", responses={204: None}, tags=["logins"])
+    @extend_schema(
+        operation_id="logins_end",
+        responses={204: OpenApiResponse(description="It has ended, now or before.")},
+        tags=["logins"],
+    )
     def delete(self, request: Request, sid: UUID) -> Response:
         """End one of my logins, this one included; ending an ended one is fine."""
-        end_own(request._request, request.user, self._find(request, sid))
+        mine.end(request._request, request.user, _find(request, sid))
         return Response(status=204)
 
-    def _find(self, request: Request, sid: UUID) -> Login:
-        login = own(request).filter(pk=sid).first()
-        if login is None:
-            raise Http404
-        return login
 
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+class NotMeView(APIView):
+    """POST /api/logins/<sid>/not-me/"""
 
-def end_own(request: Any, user: Any, login: Login) -> None:
-    """End a Login for its owner; the one of this very session by signing out, so that the cookie goes too."""
-    held = carried.get(request)
-    if held and held.login_id == login.pk and held.flow == "session":
-        logout(request)
-    else:
-        logins.end([login.pk], reason=EndReason.REVOKED_BY_OWNER, by=user, request=request)
+    @extend_schema(operation_id="logins_not_me", request=None, responses=NotMeSerializer, tags=["logins"])
+    def post(self, request: Request, sid: UUID) -> Response:
+        """That was not me: end this login of mine and all others, and mail me a link for a new password.
+
+        The login that carries this request ends as well, so whoever does it with a stolen credential loses
+        that; it needs no recent password. A login that has ended already may be named, too.
+        """
+        user: Any = request.user
+        count = mine.disown(request._request, user, _find(request, sid))
+        others, mailed = mine.leave_everywhere(request._request, user)
+        return Response({"ended": count + others, "mailed": mailed})
 
 
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
@@ -144,11 +139,4 @@ class EndOthersView(APIView):
     @extend_schema(operation_id="logins_end_others", request=None, responses=EndedSerializer, tags=["logins"])
     def post(self, request: Request) -> Response:
         """End all my logins but the one that carries this request, if my password was given lately."""
-        count = logins.end_all(
-            request.user,  # type: ignore[arg-type]
-            reason=EndReason.REVOKED_BY_OWNER,
-            by=request.user,  # type: ignore[arg-type]
-            keep=carried.login_id(request._request),
-            request=request._request,
-        )
-        return Response({"ended": count})
+        return Response({"ended": mine.end_others(request._request, request.user)})

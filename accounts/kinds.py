@@ -11,8 +11,8 @@ PHONE, TABLET, DESKTOP, PROGRAM, UNKNOWN = KINDS = ("phone", "tablet", "desktop"
 
 _BY_SYSTEM = {
     "iOS": PHONE, "Android": PHONE, "KaiOS": PHONE, "Windows Phone": PHONE, "iPadOS": TABLET,
-    "Windows": DESKTOP, "macOS": DESKTOP, "Linux": DESKTOP, "Ubuntu": DESKTOP, "Debian": DESKTOP, "Fedora": DESKTOP,
-    "Chrome OS": DESKTOP, "FreeBSD": DESKTOP, "OpenBSD": DESKTOP,
+    "Windows": DESKTOP, "macOS": DESKTOP, "Chrome OS": DESKTOP, "Linux": DESKTOP, "Ubuntu": DESKTOP,
+    "Debian": DESKTOP, "Fedora": DESKTOP, "FreeBSD": DESKTOP, "OpenBSD": DESKTOP,
 }  # fmt: skip
 # Which speak for somebody who is not looking, whatever they run on.
 _PROGRAMS = frozenset({"curl", "Wget", "PowerShell", "HeadlessChrome", "Python", "Python Requests", "okhttp"})

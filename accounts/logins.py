@@ -67,6 +67,12 @@ class LoginQuerySet(models.QuerySet["Login"]):
         """Live ones that have not lain idle for too long either: those with which a request might get in."""
         return self.live().filter(seen_at__gte=timezone.now() - IDLE_GRACE - F("idle_timeout"))
 
+    def over(self) -> LoginQuerySet:
+        """What `usable` leaves out: those that have ended, or would be found to have by the clock."""
+        now = timezone.now()
+        idle = models.Q(seen_at__lt=now - IDLE_GRACE - F("idle_timeout"))
+        return self.filter(models.Q(ended_at__isnull=False) | models.Q(expires_at__lte=now) | idle)
+
     def delete(self) -> tuple[int, dict[str, int]]:
         """End them instead; only `prune` takes rows away, once nothing can vouch for them any more."""
         ended = end(self.values_list("pk", flat=True), reason=EndReason.REVOKED_BY_OPERATOR)

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts import flows
+from accounts import flows, mine
 from accounts.logins import EndReason
 
 
@@ -44,22 +44,21 @@ class MeSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
 
 class LoginSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    """One login of the person who asks."""
+    """One login of the person who asks: an `Entry` of accounts.mine."""
 
-    id = serializers.UUIDField(read_only=True)
-    flow = serializers.CharField(read_only=True)
-    device = serializers.CharField(read_only=True)
-    address = serializers.IPAddressField(read_only=True, allow_null=True)
-    started_at = serializers.DateTimeField(read_only=True)
-    seen_at = serializers.DateTimeField(read_only=True)
-    expires_at = serializers.DateTimeField(read_only=True)
+    id = serializers.UUIDField(source="login.id", read_only=True)
+    flow = serializers.CharField(source="login.flow", read_only=True)
+    device = serializers.CharField(source="login.device", read_only=True)
+    address = serializers.IPAddressField(source="login.address", read_only=True, allow_null=True)
+    place = serializers.CharField(
+        read_only=True, allow_null=True, help_text="Where the address is, if the service knows; often wrong."
+    )
+    started_at = serializers.DateTimeField(source="login.started_at", read_only=True)
+    seen_at = serializers.DateTimeField(source="login.seen_at", read_only=True)
+    expires_at = serializers.DateTimeField(source="login.expires_at", read_only=True)
     ended_at = serializers.DateTimeField(read_only=True, allow_null=True)
     end_reason = serializers.ChoiceField(read_only=True, choices=EndReason.choices, allow_blank=True)
-    current = serializers.SerializerMethodField(help_text="Whether this request is carried by it.")
-
-    def get_current(self, login: Any) -> bool:
-        """Whether this is the login that asks."""
-        return bool(login.pk == self.context["current"])
+    current = serializers.BooleanField(read_only=True, help_text="Whether this request is carried by it.")
 
 
 class LoginsSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -74,7 +73,9 @@ class LoginsQuerySerializer(serializers.Serializer):  # type: ignore[type-arg]
 
     state = serializers.ChoiceField(choices=("live", "ended", "all"), default="live", required=False)
     flow = serializers.CharField(required=False, max_length=20)
-    before = serializers.UUIDField(required=False, help_text="The last login of the page before.")
+    before = serializers.CharField(
+        required=False, max_length=60, help_text="Where the page before ended; `next` brings it along."
+    )
 
     def validate_flow(self, flow: str) -> str:
         """Only a flow that is installed."""
@@ -82,8 +83,24 @@ class LoginsQuerySerializer(serializers.Serializer):  # type: ignore[type-arg]
             raise serializers.ValidationError("No such flow.", code="invalid_choice")
         return flow
 
+    def validate_before(self, before: str) -> mine.Position:
+        """A place in the list, as `next` names them."""
+        position = mine.Position.read(before)
+        if position is None:
+            raise serializers.ValidationError("No place in this list.")
+        return position
+
 
 class EndedSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """How many logins an act has ended."""
 
     ended = serializers.IntegerField(read_only=True)
+
+
+class NotMeSerializer(EndedSerializer):
+    """What has become of an account whose owner saw a stranger in it."""
+
+    mailed = serializers.BooleanField(
+        read_only=True,
+        help_text="Whether a link for a new password is on its way; not when too many were asked for lately.",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from accounts import api, views
+from accounts import api, mine_views, views
 
 urlpatterns = [
     path("signup/", views.signup, name="signup"),
@@ -18,11 +18,14 @@ urlpatterns = [
         views.PasswordResetConfirmView.as_view(),
         name="password-reset-confirm",
     ),
-    path("logins/", views.logins_page, name="logins"),
-    path("logins/end-others/", views.logins_end_others, name="logins-end-others"),
-    path("logins/<uuid:sid>/end/", views.login_end, name="login-end"),
+    path("logins/", mine_views.logins_page, name="logins"),
+    path("logins/end-others/", mine_views.logins_end_others, name="logins-end-others"),
+    path("logins/leave/", mine_views.leave_everywhere, name="logins-leave"),
+    path("logins/<uuid:sid>/end/", mine_views.login_end, name="login-end"),
+    path("logins/<uuid:sid>/not-me/", mine_views.login_not_me, name="login-not-me"),
     path("api/me/", api.MeView.as_view(), name="api-me"),
     path("api/logins/", api.LoginsView.as_view(), name="api-logins"),
     path("api/logins/end-others/", api.EndOthersView.as_view(), name="api-logins-end-others"),
     path("api/logins/<uuid:sid>/", api.LoginView.as_view(), name="api-login"),
+    path("api/logins/<uuid:sid>/not-me/", api.NotMeView.as_view(), name="api-login-not-me"),
 ]

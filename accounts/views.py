@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
@@ -12,21 +11,20 @@ from django.contrib.auth import get_user_model, logout, update_session_auth_hash
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.db import IntegrityError, transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import api, carried, conf, credentials, device, links, logins, mail, people, recent, throttle
+from accounts import carried, conf, credentials, device, links, mail, people, throttle
 from accounts.forms import AddressForm, ChangePasswordForm, NewPasswordForm
-from accounts.logins import EndReason
 
-PAGE = 50
 CHOOSE = "choose"
+# Says to the page for a new password that somebody has just said "that was not me".
+NOT_ME = "not-me"
 SIGNING_UP = "_signing_up"
 
 
@@ -100,20 +98,22 @@ def _tell_nobody(response: HttpResponseBase) -> None:
 @transaction.non_atomic_requests
 @login_required
 def password_change(request: HttpRequest) -> HttpResponse:
-    """Change the password; every other Login of the person ends, this one gets a new key."""
+    """Change the password; every other Login of the person ends, this one gets a new key.
+
+    Asked for with `NOT_ME`, it speaks to somebody who has seen a stranger in their account.
+    """
     user: Any = request.user
     form = ChangePasswordForm(request, user, request.POST or None)
+    context = {"form": form, "email": user.email, "not_me": NOT_ME in request.GET}
     if request.method == "POST":
         if not form.is_valid():
-            return render(
-                request, "accounts/password_change.html", {"form": form, "email": user.email}, status=400
-            )
+            return render(request, "accounts/password_change.html", context, status=400)
         new = form.cleaned_data["password"]
         credentials.change_password(user, new, keep=carried.login_id(request), request=request)
         update_session_auth_hash(request, user)
         messages.success(request, _("Your password was changed. Every other sign-in of yours has ended."))
         return redirect("logins")
-    return render(request, "accounts/password_change.html", {"form": form, "email": user.email})
+    return render(request, "accounts/password_change.html", context)
 
 
 @never_cache
@@ -188,57 +188,3 @@ class PasswordResetConfirmView(auth_views.PasswordResetConfirmView):
     def form_invalid(self, form: Any) -> HttpResponse:
         """The form again."""
         return self.render_to_response(self.get_context_data(form=form), status=400)
-
-
-@require_safe
-@login_required
-def logins_page(request: HttpRequest) -> HttpResponse:
-    """Where you are logged in, in both flows: this device first, then by last use."""
-    current = carried.login_id(request)
-    page = _page_number(request)
-    live = api.own(request).live()
-    others = live.exclude(pk=current).order_by("-seen_at", "-pk")
-    rows: list[Any] = list(others[page * PAGE : (page + 1) * PAGE + 1])
-    shown = [*(live.filter(pk=current) if page == 0 else ()), *rows[:PAGE]]
-    for login in shown:
-        login.current = login.pk == current
-    context = {
-        "logins": shown,
-        "page_next": f"{reverse('logins')}?page={page + 1}" if len(rows) > PAGE else None,
-    }
-    return render(request, "accounts/logins.html", context)
-
-
-def _page_number(request: HttpRequest) -> int:
-    text = request.GET.get("page", "0")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
-
-
-@require_POST
-@login_required
-def login_end(request: HttpRequest, sid: UUID) -> HttpResponse:
-    """End one of your own Logins; of somebody else's you learn nothing."""
-    login = api.own(request).filter(pk=sid).first()
-    if login is None:
-        raise Http404
-    api.end_own(request, request.user, login)
-    messages.success(request, _("That sign-in has ended."))
-    return redirect("logins")
-
-
-@require_POST
-@transaction.non_atomic_requests
-@recent.required(back="logins")
-def logins_end_others(request: HttpRequest) -> HttpResponse:
-    """End all your Logins but this one, if you gave your password lately."""
-    user: Any = request.user
-    count = logins.end_all(
-        user,
-        reason=EndReason.REVOKED_BY_OWNER,
-        by=user,
-        keep=carried.login_id(request),
-        request=request,
-    )
-    text = ngettext("%(count)d other sign-in has ended.", "%(count)d other sign-ins have ended.", count)
-    messages.success(request, text % {"count": count})
-    return redirect("logins")

@@ -139,6 +139,7 @@ DOORS = {
 BARE = {
     "sign out": Door(path="/logout/", who=with_cookie),
     "end others": Door(path="/logins/end-others/", who=with_cookie),
+    "leave everywhere": Door(path="/logins/leave/", who=with_cookie),
     "session, end": Door(path="/api/session/", method="DELETE", who=with_cookie, content=JSON),
     "others, by cookie": Door(path="/api/logins/end-others/", who=with_cookie, content=JSON),
 }
