@@ -24,8 +24,8 @@ SIGN_UP = "accounts.signup"
 class ResetTokens(PasswordResetTokenGenerator):
     """Django's generator over the stamp: a new password or address kills the link.
 
-    A sign-in does not, as it does in Django: whoever knows the old password could sign in again and again, and
-    the owner would never get a new one.
+    A sign-in does not, as it would with Django's: whoever knows the old password could sign in again and
+    again, and its owner would never get a new one.
     """
 
     key_salt = "accounts.reset"

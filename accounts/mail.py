@@ -42,7 +42,8 @@ def send_later(job: Callable[[], None]) -> None:
 
     Never raises for the job: an error is logged by its kind and place alone, because its text may hold an
     address or a link. A job that waits when the process ends normally is still done; one in a process
-    that is killed is lost. Beyond 1,000 waiting jobs new ones are dropped, and that is logged.
+    that is killed is lost. Beyond 1,000 waiting jobs, and where no thread can be had, new ones are dropped,
+    and that is logged.
     """
     transaction.on_commit(partial(_submit, job, translation.get_language()))
 
@@ -79,7 +80,12 @@ def _submit(job: Callable[[], None], language: str | None) -> None:
     if len(queue.pending) >= LONGEST_QUEUE:
         logger.error("A mail was dropped: %d are waiting", LONGEST_QUEUE)
         return
-    future = queue.pool.submit(_run, job, language)
+    try:
+        future = queue.pool.submit(_run, job, language)
+    except RuntimeError as error:
+        # The process is about to end, or may have no further thread; and what asks has been committed.
+        logger.error("A mail was dropped: %s", error)  # noqa: TRY400 - there is no more to tell
+        return
     queue.pending.add(future)
     future.add_done_callback(queue.pending.discard)
 

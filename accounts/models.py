@@ -77,6 +77,9 @@ class AbstractUser(AbstractBaseUser, PermissionsMixin):
 
     objects = people.UserManager()
 
+    # In which mail is written to this person; None where it is not known. A project may make it a column.
+    language: str | None = None
+
     _is_light = False
 
     class Meta:

@@ -99,7 +99,7 @@ def settle(changes: Sequence[Change], *, keep: UUID | None = None) -> None:
         logins.shorten_for_staff(promoted)
     for one in changes:
         if one.before["email"] != one.after["email"]:
-            notices.address_changed(one.before["email"], one.after["email"])
+            notices.address_changed(one.user, old=one.before["email"], new=one.after["email"])
     rights.changed((one.user.public_id, one.before, one.after) for one in changes)
     feed.publish(
         changed=[(one.user.public_id, one.moved["version"]) for one in changes if "version" in one.moved]
