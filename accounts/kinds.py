@@ -21,11 +21,13 @@ _ON_TABLETS = frozenset({"Chrome", "Firefox"})
 
 
 def of(words: str) -> str:
-    """One of `KINDS` for what `device.name` has said; what names no system is a program. Costs no I/O."""
+    """One of `KINDS` for what `device.name` has said; what names no system is a program."""
     client, on, system = words.partition(" on ")
     if not words or words == device.UNKNOWN:
         return UNKNOWN
-    if not on or client in _PROGRAMS:
+    if not on:
+        return _BY_SYSTEM.get(words, PROGRAM)
+    if client in _PROGRAMS:
         return PROGRAM
     if system == "Android" and client in _ON_TABLETS:
         return TABLET

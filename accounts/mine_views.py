@@ -76,6 +76,7 @@ def logins_end_others(request: HttpRequest) -> HttpResponse:
 def login_not_me(request: HttpRequest, sid: UUID) -> HttpResponse:
     """That was not me: end it at once, then lead to a new password, with which all others end."""
     mine.disown(request, request.user, _find(request, sid))
+    messages.success(request, _("That sign-in has ended."))
     return redirect(f"{reverse('password-change')}?{NOT_ME}")
 
 

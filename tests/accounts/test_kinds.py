@@ -23,6 +23,7 @@ CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0"
         (f"Mozilla/5.0 (Linux; Android 14; SM-X710) {CHROME} Safari/537.36", "tablet"),
         (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME} Safari/537.36", "desktop"),
         ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "desktop"),
+        ("Mozilla/5.0 (Windows NT 10.0)", "desktop"),
         ("curl/8.5.0", "program"),
         ("python-requests/2.31", "program"),
         ("Wget/1.21 (linux-gnu)", "program"),

@@ -21,7 +21,8 @@ FOR_ALL = [
     "/admin/login/",
 ]  # fmt: skip
 FOR_PEOPLE = [
-    "/", "/logins/", "/logins/?page=9", "/password/change/", "/login/again/", "/token/", "/nowhere/",
+    "/", "/logins/", f"/logins/?before=1-{'0' * 32}", "/password/change/", "/password/change/?not-me",
+    "/login/again/", "/token/", "/nowhere/",
 ]  # fmt: skip
 FOR_OPERATORS = [
     "/admin/", "/admin/accounts/", "/admin/accounts/login/", "/admin/accounts/login/?state=live&q=alice",
