@@ -151,6 +151,20 @@ def test_beyond_the_longest_queue_jobs_are_dropped_and_that_is_logged(
     assert [record.getMessage() for record in caplog.records] == ["A mail was dropped: 5 are waiting"] * 2
 
 
+def test_a_process_that_gets_no_more_threads_goes_on_and_says_so(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail, "_queues", {})
+    mail._queue().pool.shutdown()
+
+    with transaction.atomic():
+        alice()
+        mail.send_later(lambda: None)
+
+    assert User.objects.filter(email="alice@example.com").exists()
+    assert "A mail was dropped: cannot schedule new futures after shutdown" in caplog.text
+
+
 @override_settings(TEMPLATES=TEMPLATES)
 def test_a_mail_is_plain_text_that_nobody_s_absence_answers(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
