@@ -43,7 +43,8 @@ def ago(hours: int) -> Any:
 
 def everything(client: Client, path: str = "/api/logins/") -> list[dict[str, Any]]:
     """All pages of a list."""
-    found, following = [], path
+    found: list[dict[str, Any]] = []
+    following: str | None = path
     while following:
         assert len(found) < 1_000, "the pages have no end"
         told = client.get(following).json()
