@@ -49,15 +49,12 @@ class Link:
         self.connection.send_command(*command)
         return self.connection.read_response(disable_decoding=True)
 
-    def ask_all(self, commands: Sequence[Sequence[Any]]) -> None:
-        """Send all in one piece and read their answers; an error leaves the rest unread."""
+    def ask_all(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """Send all in one piece and return their answers; an error leaves the rest unread."""
         if self.is_guest:
-            for command in commands:
-                self.ask(*command)
-            return
+            return [self.ask(*command) for command in commands]
         self.connection.send_packed_command(self.connection.pack_commands(commands))
-        for _command in commands:
-            self.connection.read_response(disable_decoding=True)
+        return [self.connection.read_response(disable_decoding=True) for _command in commands]
 
     async def aask(self, *command: Any) -> Any:
         """As `ask`, for a connection of a loop."""

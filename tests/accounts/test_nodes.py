@@ -125,7 +125,8 @@ def test_a_slot_that_is_being_moved_answers_from_wherever_the_key_is(cluster: Cl
     cluster.move("moving", to=there, only_begin=True)
 
     assert get(here, "moving") == (b"x", run_id(there))
-    here.at("moving", lambda link: link.ask_all([("SET", "moving", "y"), ("APPEND", "moving", "z")]))
+    both = [("SET", "moving", "y"), ("APPEND", "moving", "z")]
+    assert here.at("moving", lambda link: link.ask_all(both)) == ([b"OK", 2], run_id(there))
     assert get(here, "moving") == (b"yz", run_id(there))
     assert here.where.address("moving") == ("127.0.0.1", cluster.holder("moving").port)
     assert stays == run_id(cluster.holder("moving"))
