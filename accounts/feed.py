@@ -6,13 +6,34 @@ read anyway.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import models, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+
+
+@dataclass(kw_only=True)
+class Wanted:
+    """How far the news has come whose receipt somebody wants (`accounts.receipt`), in Logins that have ended.
+
+    Not safe for threads: one thread ends under one receipt.
+    """
+
+    key: bytes = field(default_factory=lambda: os.urandom(16))
+    published: int = 0
+    committed: int = 0
+    pushed: int = 0
+    # Entries of the stream, numbered, so that one that comes twice counts once.
+    entries: int = 0
+
+
+# Whoever publishes while it is set wants a receipt.
+wanted: ContextVar[Wanted | None] = ContextVar("wanted", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +43,7 @@ class News:
     ended: tuple[UUID, ...] = ()
     changed: tuple[tuple[UUID, int], ...] = ()
     topics: tuple[tuple[UUID, int], ...] = ()
+    wanted: Wanted | None = field(default=None, compare=False)
 
 
 class Topic(models.Model):
@@ -60,10 +82,21 @@ def publish(
     A follower that raises is logged; it fails neither what was committed nor the other followers.
     """
     moved = tuple(_moved(topic_id(name)) for name in topics)
-    news = News(ended=tuple(ended), changed=tuple(changed), topics=moved)
+    news = News(ended=tuple(ended), changed=tuple(changed), topics=moved, wanted=wanted.get())
     if news != News():
+        if news.ended and news.wanted:
+            _count(news.wanted, len(news.ended))
         for follower in _followers:
             transaction.on_commit(_telling(follower, news), robust=True)
+
+
+def _count(receipt: Wanted, ended: int) -> None:
+    receipt.published += ended
+
+    def commit() -> None:
+        receipt.committed += ended
+
+    transaction.on_commit(commit)
 
 
 def _moved(topic: UUID) -> tuple[UUID, int]:

@@ -27,6 +27,7 @@ from accounts.errors import StandingUnknown
 from accounts.known import Known
 from accounts.logins import Login
 from accounts.reader import Change, LedgerReader
+from accounts.witness import Witness
 
 NEVER = -inf
 logger = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Standing:
         url = conf.current().feed_url
         # What SQLite tells at a glance needs no feed.
         self._feed = None if self._reader.glances or not url else stream.Follower(url)
+        self._witness = Witness(url) if self._feed else None
         self._unheard: set[bytes] = set()
         self._just_opened = False
 
@@ -95,6 +97,8 @@ class Standing:
         try:
             for arrival in follower.arrived():
                 self._learn(ended=arrival.ended, versions=arrival.changed, topics=arrival.topics)
+                if arrival.part and self._witness:
+                    self._witness.took_in(arrival.part, count=len(arrival.ended))
         finally:
             follower.lock.release()
 
@@ -121,6 +125,8 @@ class Standing:
             self._feed.close()
         if self._thread is not None:
             self._thread.join(timeout=5)
+        if self._witness is not None:
+            self._witness.stop()
         with self._lock:
             self._reader.close()
 
@@ -137,6 +143,8 @@ class Standing:
     def _read(self, *, unless_unchanged: bool = False) -> None:
         with self._lock:
             began = time.monotonic()
+            # Before the read, too: what was committed before this moment will be among what is read.
+            moment = self._witness.moment if self._witness else None
             try:
                 if not (unless_unchanged and self._reader.unchanged()):
                     self.reads += 1
@@ -148,6 +156,8 @@ class Standing:
                 self._failing = True
                 return
             self._read_at, self._failing = began, False
+            if self._witness:
+                self._witness.has_read(since=moment)
 
     def _take(self, changes: list[Change]) -> None:
         ended = [who for kind, who, _version in changes if kind == "login"]

@@ -1,9 +1,10 @@
 """The feed between processes: a Redis stream, written once after each commit, read without ever waiting.
 
 An entry has one of three fields: `ended` (16 bytes a Login), `changed` (16 bytes a person, 8 its version, big
-endian) or `topics` (the same of topics); another, `mac`, says that it is ours. docs/third-parties.md has it
-for followers of other make. Nothing here decides who is good: a feed that lags, lies low or loses news costs
-time, which the reading of the ledger bounds.
+endian) or `topics` (the same of topics); another, `mac`, says that it is ours, and `receipt` beside `ended`
+that somebody wants to know who has taken it in. docs/third-parties.md has it for followers of other make.
+Nothing here decides who is good: a feed that lags, lies low or loses news costs time, which the reading of
+the ledger bounds.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -23,9 +24,10 @@ from redis import ResponseError
 from redis import TimeoutError as NothingYet
 from redis.connection import ConnectionInterface
 
-from accounts import conf, events, flows, mac, whereabouts
+from accounts import conf, events, flows, mac, statements, whereabouts
 from accounts.feed import News
 from accounts.nodes import Link, Nodes
+from accounts.statements import Part
 
 IDS_PER_ENTRY = 1000
 ENTRIES_PER_READ = 4
@@ -46,6 +48,12 @@ class Arrival(NamedTuple):
     ended: list[bytes]
     changed: list[tuple[bytes, int]]
     topics: list[tuple[bytes, int]]
+    part: Part | None = None
+
+
+def nodes(url: str) -> Nodes:
+    """The connections of this process to the Redis of the feed."""
+    return _nodes(url, pid=os.getpid())
 
 
 @lru_cache(maxsize=4)
@@ -60,38 +68,56 @@ _quiet_until = 0.0
 def push(news: News) -> None:
     """Write the news into the stream, in entries of at most 1,000 ids; one round trip, tried once.
 
-    Never raises: what it tells is committed, and the ledger is read anyway. After a failure nothing is tried
-    for a second, so that ending many Logins does not wait for each.
+    One more where somebody wants a receipt. Never raises: what it tells is committed, and the ledger is read
+    anyway. After a failure nothing is tried for a second, so that ending many Logins does not wait for each.
     """
     global _quiet_until
     chosen = conf.current()
     if not chosen.feed_url or time.monotonic() < _quiet_until:
         return
-    oldest = int((time.time() - flows.horizon().total_seconds()) * 1000)
-    adds = [
-        ("XADD", chosen.feed_key, "MINID", "~", oldest, "*", *chain.from_iterable(entry.items()))
-        for entry in _entries(news)
-    ]
     try:
-        _nodes(chosen.feed_url, pid=os.getpid()).at(chosen.feed_key, lambda link: link.ask_all(adds))
+        nodes(chosen.feed_url).at(chosen.feed_key, partial(_write, news, key=chosen.feed_key))
     except FAILURES as error:
         _quiet_until = time.monotonic() + PAUSE_SECONDS
         events.note("feed_push_failed", reason=type(error).__name__)
 
 
-def _entries(news: News) -> Iterator[dict[str, bytes]]:
+def _write(news: News, link: Link, *, key: str) -> None:
+    wanted = news.wanted if news.ended else None
+    at = statements.now(link) if wanted else None
+    first = Part(wanted.key, wanted.entries, at) if wanted and at else None
+    entries = list(_entries(news, first))
+    oldest = int((time.time() - flows.horizon().total_seconds()) * 1000)
+    commands: list[tuple[Any, ...]] = [
+        ("XADD", key, "MINID", "~", oldest, "*", *chain.from_iterable(entry.items())) for entry in entries
+    ]
+    if wanted and at:
+        name, pushed = statements.name_of_receipt(key, wanted.key), wanted.pushed + len(news.ended)
+        said = statements.seal(name, statements.TOLD, statements.pack_told(pushed, at))
+        commands += [("HSET", name, statements.TOLD, said), ("EXPIRE", name, statements.KEPT_SECONDS)]
+    link.ask_all(commands)
+    if wanted:
+        wanted.pushed, wanted.entries = wanted.pushed + len(news.ended), wanted.entries + len(entries)
+
+
+def _entries(news: News, first: Part | None) -> Iterator[dict[str, bytes]]:
     ended = [login.bytes for login in news.ended]
     changed = [CHANGE.pack(user.bytes, version) for user, version in news.changed]
     topics = [CHANGE.pack(topic.bytes, version) for topic, version in news.topics]
     for field, ids in (("ended", ended), ("changed", changed), ("topics", topics)):
-        for start in range(0, len(ids), IDS_PER_ENTRY):
-            value = b"".join(ids[start : start + IDS_PER_ENTRY])
-            yield {field: value, "mac": mac.mac("feed", _said({field.encode(): value}))}
+        for number, start in enumerate(range(0, len(ids), IDS_PER_ENTRY)):
+            entry = {field: b"".join(ids[start : start + IDS_PER_ENTRY])}
+            if first and field == "ended":
+                entry["receipt"] = first._replace(number=first.number + number).pack()
+            said = {name.encode(): value for name, value in entry.items()}
+            yield {**entry, "mac": mac.mac("feed", _said(said))}
 
 
 def _said(fields: dict[bytes, bytes]) -> bytes:
-    """What the MAC is over: the three fields with their lengths, so that no bytes can change sides."""
+    """What the MAC is over: the fields with their lengths, so that no bytes can change sides."""
     values = [fields.get(name, b"") for name in (b"ended", b"changed", b"topics")]
+    if receipt := fields.get(b"receipt"):
+        values.append(receipt)
     return b"".join(len(value).to_bytes(4, "big") + value for value in values)
 
 
@@ -104,6 +130,7 @@ def read_entry(fields: dict[bytes, bytes]) -> Arrival | None:
         ended=[ended[start : start + 16] for start in range(0, len(ended), 16)],
         changed=list(CHANGE.iter_unpack(changed)),
         topics=list(CHANGE.iter_unpack(topics)),
+        part=statements.read_part(fields.get(b"receipt", b"")),
     )
 
 
@@ -114,7 +141,7 @@ class Follower:
     """
 
     def __init__(self, url: str) -> None:
-        self._nodes = _nodes(url, pid=os.getpid())
+        self._nodes = nodes(url)
         self._key = conf.current().feed_key
         self.lock = threading.Lock()
         self._connection: ConnectionInterface | None = None

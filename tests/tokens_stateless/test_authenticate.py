@@ -22,12 +22,17 @@ def asked(authorization: str, client: Client | None = None) -> Any:
     return (client or Client()).get("/api/me/", headers={"Authorization": authorization})
 
 
+# By these a process says each second that it is there, on a thread of its own.
+BEHIND = ("time", "hset", "hsetnx", "expire")
+
+
 def commands(stores: Stores) -> int:
-    """How many commands Redis has been given; 0 without a Redis."""
+    """How many commands Redis has been given but those; 0 without a Redis."""
     if stores.redis is None:
         return 0
     with stores.redis.client() as client:
-        return int(client.info("stats")["total_commands_processed"])
+        told: dict[str, Any] = client.info("commandstats")
+    return sum(one["calls"] for name, one in told.items() if name.removeprefix("cmdstat_") not in BEHIND)
 
 
 def test_verifying_costs_no_look_up(held: Held, stores: Stores) -> None:
