@@ -165,8 +165,16 @@ def of_the_feed(verb: str, *arguments: object) -> object:
     return another_feed.VERBS[verb](*arguments)
 
 
+def of_receipts(verb: str, *arguments: object) -> object:
+    """What a process does that says what it knows."""
+    from tests.accounts import another_receipt
+
+    return another_receipt.VERBS[verb](*arguments)
+
+
 VERBS: dict[str, Callable[..., object]] = {
     "feed": of_the_feed,
+    "receipt": of_receipts,
     "begin anew": begin_anew,
     "check": check,
     "await ended": await_ended,
