@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,13 +10,13 @@ from django.db import transaction
 from django.http import Http404
 from django.urls import reverse
 from django.utils.decorators import method_decorator
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import carried, mine, recent
+from accounts import carried, mine, receipt_api, recent
 from accounts.logins import Login, LoginQuerySet
 from accounts.serializers import (
     EndedSerializer,
@@ -24,6 +25,7 @@ from accounts.serializers import (
     LoginsSerializer,
     MeSerializer,
     NotMeSerializer,
+    ReceiptSerializer,
 )
 
 
@@ -93,6 +95,8 @@ def _find(request: Request, sid: UUID) -> Login:
     return login
 
 
+# The receipt tells of what was committed.
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class LoginView(APIView):
     """GET and DELETE /api/logins/<sid>/"""
 
@@ -104,13 +108,17 @@ class LoginView(APIView):
 
     @extend_schema(
         operation_id="logins_end",
-        responses={204: OpenApiResponse(description="It has ended, now or before.")},
+        parameters=[receipt_api.PREFER],
+        responses={
+            204: OpenApiResponse(description="It has ended, now or before."),
+            200: ReceiptSerializer,
+        },
         tags=["logins"],
     )
     def delete(self, request: Request, sid: UUID) -> Response:
         """End one of my logins, this one included; ending an ended one is fine."""
-        mine.end(request._request, request.user, _find(request, sid))
-        return Response(status=204)
+        end = partial(mine.end, request._request, request.user, _find(request, sid))
+        return receipt_api.ended(request, end, plain=lambda _none: Response(status=204))
 
 
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
@@ -136,7 +144,18 @@ class EndOthersView(APIView):
 
     permission_classes = (IsAuthenticated, recent.IsRecent)
 
-    @extend_schema(operation_id="logins_end_others", request=None, responses=EndedSerializer, tags=["logins"])
+    @extend_schema(
+        operation_id="logins_end_others",
+        parameters=[receipt_api.PREFER],
+        request=None,
+        responses=PolymorphicProxySerializer(
+            component_name="EndedOrReceipt",
+            serializers=[EndedSerializer, ReceiptSerializer],
+            resource_type_field_name=None,
+        ),
+        tags=["logins"],
+    )
     def post(self, request: Request) -> Response:
         """End all my logins but the one that carries this request, if my password was given lately."""
-        return Response({"ended": mine.end_others(request._request, request.user)})
+        end = partial(mine.end_others, request._request, request.user)
+        return receipt_api.ended(request, end, plain=lambda count: Response({"ended": count}))

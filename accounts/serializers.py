@@ -91,6 +91,32 @@ class LoginsQuerySerializer(serializers.Serializer):  # type: ignore[type-arg]
         return position
 
 
+class ReceiptSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """How many processes know of an end, and after how long."""
+
+    ended = serializers.IntegerField(read_only=True, help_text="So many logins have ended.")
+    known = serializers.IntegerField(read_only=True, help_text="So many processes refuse them.")
+    processes = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="Of so many; null where nobody can tell (`bound_seconds`)."
+    )
+    slowest_ms = serializers.FloatField(
+        read_only=True, allow_null=True, help_text="When the last of them had said so; null without a figure."
+    )
+    silent = serializers.ListField(
+        child=serializers.CharField(),
+        read_only=True,
+        allow_null=True,
+        help_text="Who has not answered yet; null for whoever may not end the logins of others.",
+    )
+    bound_seconds = serializers.FloatField(
+        read_only=True, help_text="In any case all know within this time; 0: at their next request."
+    )
+    at_most_seconds = serializers.FloatField(read_only=True, help_text="The same, whatever fails.")
+    settled = serializers.BooleanField(read_only=True, help_text="Nothing more will come.")
+    text = serializers.CharField(read_only=True, help_text="Who knows, in words.")
+    receipt = serializers.CharField(read_only=True, help_text="Where to ask again, within two minutes.")
+
+
 class EndedSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """How many logins an act has ended."""
 

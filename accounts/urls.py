@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from accounts import api, mine_views, views
+from accounts import api, mine_views, receipt_api, views
 
 urlpatterns = [
     path("signup/", views.signup, name="signup"),
@@ -28,4 +28,5 @@ urlpatterns = [
     path("api/logins/end-others/", api.EndOthersView.as_view(), name="api-logins-end-others"),
     path("api/logins/<uuid:sid>/", api.LoginView.as_view(), name="api-login"),
     path("api/logins/<uuid:sid>/not-me/", api.NotMeView.as_view(), name="api-login-not-me"),
+    path("api/receipts/<str:token>/", receipt_api.ReceiptView.as_view(), name="api-receipt"),
 ]
