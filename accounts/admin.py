@@ -19,15 +19,15 @@ from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from accounts import carried, events, links, logins, mail, people, recent, story
 from accounts.filters import AgeFilter, FlowFilter, NameFilter, StateFilter
 from accounts.logins import EndReason
 from accounts.models import Event, Login, User
+from accounts.receipt_admin import ReceiptMixin
 
 
-class StrictAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class StrictAdmin(ReceiptMixin):
     """Django's, for lists that tell only what they show; `uuid_fields` are found by the whole of an id."""
 
     uuid_fields: tuple[str, ...] = ()
@@ -226,7 +226,7 @@ class LoginAdmin(ReadOnlyAdmin):
         if carried.login_id(request) in {login.pk for login in chosen}:
             # Its session was killed with it; this gives the answer a new one, for what is to be said.
             logout(request)
-        self._say(request, count)
+        say_if_none(self, request, count)
 
     @admin.action(description=_("End all logins of these people"), permissions=["end"])
     def end_all_of_these_people(
@@ -236,12 +236,14 @@ class LoginAdmin(ReadOnlyAdmin):
         if answer := recent.ask(request, back=request.get_full_path()):
             return answer
         theirs = get_user_model()._default_manager.filter(pk__in=queryset.values("user_id"))
-        self._say(request, end_people(self, request, theirs))
+        say_if_none(self, request, end_people(self, request, theirs))
         return None
 
-    def _say(self, request: HttpRequest, count: int) -> None:
-        text = ngettext("%(count)d login was ended.", "%(count)d logins were ended.", count)
-        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+def say_if_none(model_admin: Any, request: HttpRequest, count: int) -> None:
+    """That nothing was ended; else the receipt says how many."""
+    if not count:
+        model_admin.message_user(request, _("None of these logins was live."), messages.WARNING)
 
 
 def _written(at: datetime) -> str:
@@ -332,9 +334,7 @@ class UserAdmin(StrictAdmin):
         """End every Login of the selected people; the Login you work with is spared."""
         if answer := recent.ask(request, back=request.get_full_path()):
             return answer
-        count = end_people(self, request, queryset)
-        text = ngettext("%(count)d login was ended.", "%(count)d logins were ended.", count)
-        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+        say_if_none(self, request, end_people(self, request, queryset))
         return None
 
     @admin.action(description=_("Send a link for a new password"), permissions=["change"])
