@@ -26,10 +26,10 @@ logger = logging.getLogger(__name__)
 class Event(models.Model):
     """One change of the ledger, kept for `history_lifetime`."""
 
-    at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
+    at = models.DateTimeField(_("at"), auto_now_add=True)
     name = models.CharField(_("name"), max_length=64)
-    login_id = models.UUIDField(_("login"), null=True, db_index=True)
-    user_uuid = models.UUIDField(_("person"), null=True, db_index=True)
+    login_id = models.UUIDField(_("login"), null=True)
+    user_uuid = models.UUIDField(_("person"), null=True)
     actor_uuid = models.UUIDField(_("actor"), null=True)
     address = AddressField(_("address"), null=True)
     device = models.CharField(_("device"), max_length=80, blank=True)
@@ -37,6 +37,13 @@ class Event(models.Model):
 
     class Meta:
         ordering = ("-at", "-pk")
+        # What is looked for, in the order of the list.
+        indexes = (
+            models.Index(fields=["at", "id"], name="event_at"),
+            models.Index(fields=["name", "at", "id"], name="event_name"),
+            models.Index(fields=["login_id", "at", "id"], name="event_login"),
+            models.Index(fields=["user_uuid", "at", "id"], name="event_person"),
+        )
         verbose_name = _("event")
         verbose_name_plural = _("events")
 
