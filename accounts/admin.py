@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -17,16 +16,15 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import carried, links, logins, mail, people, recent
-from accounts.filters import AgeFilter, FlowFilter, StateFilter
+from accounts import carried, filters, links, listing, logins, mail, paging, people, recent, search
+from accounts.changelist import PagedAdmin, PagedChangeList
 from accounts.logins import EndReason
 from accounts.models import Event, Login, User
+from accounts.search import BadSearch, Search
 
 
 class StrictAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Django's, for lists that tell only what they show; `uuid_fields` are found by the whole of an id."""
-
-    uuid_fields: tuple[str, ...] = ()
+    """Django's, for lists that tell only what they show."""
 
     def dangerous(self, request: HttpRequest, obj: Any = None) -> frozenset[str] | None:
         """The fields that an operator changes only with a password entered lately; None for all of them."""
@@ -43,19 +41,13 @@ class StrictAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """What the filters beside the list ask for; others could feel their way along a hidden field."""
         offered = {getattr(each, "parameter_name", each) for each in self.list_filter}
-        return lookup.removesuffix("__exact") in offered
+        return not offered.isdisjoint((lookup, lookup.removesuffix("__exact")))
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
-        """As Django's; an address in any spelling, and an id by its index."""
-        try:
-            wanted = [(name, UUID(search_term)) for name in self.uuid_fields]
-        except ValueError:
-            wanted = []
-        if not wanted:
-            return super().get_search_results(request, queryset, people.email_key(search_term))
-        return queryset.filter(models.Q(*wanted, _connector=models.Q.OR)), False
+        """As Django's; in any spelling."""
+        return super().get_search_results(request, queryset, people.email_key(search_term))
 
     def response_action(
         self, request: HttpRequest, queryset: models.QuerySet[Any], **options: Any
@@ -87,25 +79,29 @@ class ReadOnlyAdmin(StrictAdmin):
 
 
 @admin.register(Login)
-class LoginAdmin(ReadOnlyAdmin):
+class LoginAdmin(PagedAdmin, ReadOnlyAdmin):
     """Every Login of both flows: who, how, where from, since when, and whether and why it has ended."""
 
     list_display = (
         "person",
-        "state",
         "flow_label",
         "device",
         "address",
-        "seen_at",
         "started_at",
+        "seen_at",
         "expires_at",
+        "state",
     )
-    list_filter = (StateFilter, FlowFilter, "end_reason", AgeFilter)
+    list_filter = filters.LOGIN_FILTERS
     list_select_related = ("user", "ended_by")
-    list_per_page = 50
-    search_fields = ("user__email_key__startswith", "device")
-    uuid_fields = ("id",)
-    search_help_text = _("The beginning of an email address, a device, or the id of a login.")
+    list_per_page = paging.SIZE
+    search_fields = ("user__email_key",)
+    search_help_text = _(
+        "The beginning of an email address; an address or a network, such as 10.0.0.0/8; the id of a login "
+        "or of a person."
+    )
+    sorts = {"seen_at": "seen", "started_at": "started", "expires_at": "expires"}
+    default_sort = ("started_at", True)
     ordering = ("-started_at", "-pk")
     actions = ("end_selected", "end_all_of_these_people")
     fields = (
@@ -123,18 +119,46 @@ class LoginAdmin(ReadOnlyAdmin):
         logins_of_both: models.QuerySet[Login] = super().get_queryset(request)
         return logins_of_both.annotate(is_own=models.ExpressionWrapper(own, models.BooleanField()))
 
-    @admin.display(description=_("person"), ordering="user__email_key")
+    def get_sortable_by(self, request: HttpRequest) -> Any:
+        """What has an index among the Logins that are shown."""
+        try:
+            offered = listing.sorts(Search.read(self._asked(request)))
+        except BadSearch:
+            offered = ()
+        return [name for name, by in self.sorts.items() if by in offered]
+
+    def get_walk(self, request: HttpRequest, changelist: PagedChangeList) -> paging.Walk:
+        """The one of accounts/listing.py."""
+        column, is_descending = changelist.sort
+        asked, typed = self._asked(request), search.recognised(changelist.query)
+        if twice := [name for name, text in typed.items() if asked.setdefault(name, text) != text]:
+            return changelist.refuse(*(self._told(name, _("This is asked for twice.")) for name in twice))
+        try:
+            wanted = Search.read(asked)
+        except BadSearch as bad:
+            return changelist.refuse(*(self._told(name, error) for name, error in bad.errors.items()))
+        return listing.walk(wanted, by=self.sorts[column], is_descending=is_descending)
+
+    def _asked(self, request: HttpRequest) -> dict[str, str]:
+        names = [each.parameter_name for each in self.list_filter]
+        return {name: request.GET[name] for name in names if request.GET.get(name)}
+
+    def _told(self, name: str, error: Any) -> str:
+        title = next(each.title for each in self.list_filter if each.parameter_name == name)
+        return f"{title}: {error}"
+
+    @admin.display(description=_("person"))
     def person(self, login: Any) -> str:
         """Whose Login it is, the operator's own one marked."""
         who = login.user or _("deleted person")
         return format_html("{} <strong>({})</strong>", who, _("this is you")) if login.is_own else str(who)
 
-    @admin.display(description=_("flow"), ordering="flow")
+    @admin.display(description=_("flow"))
     def flow_label(self, login: Login) -> str:
         """The flow in words."""
         return login.get_flow_display()
 
-    @admin.display(description=_("state"), ordering="ended_at")
+    @admin.display(description=_("state"))
     def state(self, login: Login) -> str:
         """Live, expired, or ended by whom and why."""
         if login.ended_at is None:
@@ -213,15 +237,18 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(StrictAdmin):
+class UserAdmin(PagedAdmin, StrictAdmin):
     """People. Disabling or deleting one ends all their Logins, for good."""
 
     form = PersonForm
     list_display = ("email", "is_active", "is_staff", "is_superuser", "last_login", "date_joined")
-    list_filter = ("is_active", "is_staff", "is_superuser")
-    search_fields = ("email_key__startswith",)
-    search_help_text = _("The beginning of an email address.")
-    ordering = ("email",)
+    list_filter = (filters.ActiveFilter, filters.OperatorFilter, filters.SuperuserFilter)
+    list_per_page = paging.SIZE
+    search_fields = ("email_key",)
+    search_help_text = _("The beginning of an email address, or the id of a person.")
+    sortable_by = ("email",)
+    default_sort = ("email", False)
+    ordering = ("email_key",)
     filter_horizontal = ("groups", "user_permissions")
     readonly_fields = ("id", "last_login", "date_joined")
     fieldsets = (
@@ -229,6 +256,16 @@ class UserAdmin(StrictAdmin):
         (_("Rights"), {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
     )
     actions = ("end_all_logins", "send_reset_link")
+
+    def get_walk(self, request: HttpRequest, changelist: PagedChangeList) -> paging.Walk:
+        """Along the email addresses; operators, superusers and disabled people have indexes of their own."""
+        flags = {}
+        for each in self.list_filter:
+            if text := request.GET.get(each.parameter_name):
+                if text not in dict(each.known):
+                    return changelist.refuse(f"{each.title}: {_('This is neither 1 nor 0.')}")
+                flags[each.field_name] = text == "1"
+        return listing.people(changelist.query, flags, is_descending=changelist.sort[1])
 
     def dangerous(self, request: HttpRequest, obj: User | None = None) -> frozenset[str]:
         """Rights; and an address that somebody has, because a link for a new password goes to it."""
@@ -274,12 +311,18 @@ class UserAdmin(StrictAdmin):
 
 
 @admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
+class EventAdmin(PagedAdmin, ReadOnlyAdmin):
     """What has happened, newest first."""
 
     list_display = ("at", "name", "login_id", "user_uuid", "actor_uuid", "address", "device")
-    list_filter = ("name",)
-    search_fields = ("name__startswith",)
-    uuid_fields = ("login_id", "user_uuid")
+    list_filter = (filters.NameFilter,)
+    list_per_page = paging.SIZE
+    search_fields = ("name",)
     search_help_text = _("The beginning of a name, or the id of a login or of a person.")
-    list_per_page = 50
+    sortable_by = ("at",)
+    default_sort = ("at", True)
+
+    def get_walk(self, request: HttpRequest, changelist: PagedChangeList) -> paging.Walk:
+        """Along the time; of one name, Login or person alone, where these are asked for."""
+        name = request.GET.get(filters.NameFilter.parameter_name)
+        return listing.events(changelist.query, name, is_descending=changelist.sort[1])
