@@ -92,6 +92,7 @@ def test_filter_search_and_sort_stay_from_page_to_page() -> None:
 @pytest.mark.usefixtures("many")
 def test_only_what_an_index_has_in_order_can_be_sorted_by() -> None:
     client = operator()
+    a_login(ended_at=timezone.now(), end_reason="logout")
 
     heads = [
         re.findall(r'class="sortable column-(\w+)', read(client, LOGINS, **query).content.decode())
