@@ -57,22 +57,32 @@ class ReasonFilter(LinkFilter):
 class IdleFilter(LinkFilter):
     """Not ended, and not used for so long."""
 
-    title, parameter_name = _("idle for"), "idle"
-    known = (("1h", _("an hour")), ("1d", _("a day")), ("7d", _("a week")), ("30d", _("a month")))
+    title, parameter_name = _("idle time"), "idle"
+    known = (
+        ("1h", _("an hour or more")),
+        ("1d", _("a day or more")),
+        ("7d", _("a week or more")),
+        ("30d", _("a month or more")),
+    )
 
 
 class SinceFilter(LinkFilter):
     """Started so long ago at most."""
 
-    title, parameter_name = _("started within"), "since"
-    known = (("1h", _("an hour")), ("1d", _("a day")), ("7d", _("a week")), ("30d", _("a month")))
+    title, parameter_name = _("sign-in"), "since"
+    known = (
+        ("1h", _("within an hour")),
+        ("1d", _("within a day")),
+        ("7d", _("within a week")),
+        ("30d", _("within a month")),
+    )
 
 
 class BeforeFilter(LinkFilter):
     """Started so long ago at least."""
 
-    title, parameter_name = _("started more than … ago"), "before"
-    known = (("1d", _("a day")), ("7d", _("a week")), ("30d", _("a month")))
+    title, parameter_name = _("age"), "before"
+    known = (("1d", _("older than a day")), ("7d", _("older than a week")), ("30d", _("older than a month")))
 
 
 class StaffFilter(LinkFilter):

@@ -148,8 +148,8 @@ def test_the_count_is_bounded_and_nothing_offers_all_at_once(monkeypatch: pytest
     ("query", "said"),
     [
         ({"flow": "nonsense"}, "Flow: This is none of: "),
-        ({"idle": "long"}, "Idle for: This is no span"),
-        ({"since": "2026-99-99"}, "Started within: This is no instant"),
+        ({"idle": "long"}, "Idle time: This is no span"),
+        ({"since": "2026-99-99"}, "Sign-in: This is no instant"),
         ({"address": "10.0.0.0/99"}, "Address: This is no address"),
         ({"login": "1"}, "Login: This is no id."),
         ({"q": "x" * 5000}, "No email address begins like this."),
