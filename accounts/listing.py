@@ -130,9 +130,9 @@ class _Ways:
         if self.people is not None:
             wanted &= Q(user_id__in=self.people)
         elif self._search.email is not None:
-            wanted &= Q(user_id=Subquery(whose.filter(email_begins(self._search.email)).values("pk")))
+            wanted &= Q(user_id=Subquery(whose.filter(email_begins(self._search.email)).values("pk")[:1]))
         if self._search.staff is not None and not (self._search.staff and self.people is not None):
-            wanted &= Q(user_id=Subquery(whose.filter(is_staff=self._search.staff).values("pk")))
+            wanted &= Q(user_id=Subquery(whose.filter(is_staff=self._search.staff).values("pk")[:1]))
         return wanted
 
     def along(self, by: str) -> tuple[Stretch, ...]:
