@@ -23,6 +23,8 @@ from accounts.models import Event, Login, User
 from authdemo.lab import crowd
 from authdemo.lab.questions import Case, cases
 
+ENOUGH_MS = 1_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
@@ -123,14 +125,14 @@ def _stock(case: Case, operator: Any) -> Iterator[tuple[str, Callable[[], Any]]]
 
 
 def _cost(ask: Callable[[], Any], rounds: int) -> tuple[float, int]:
-    """Milliseconds in the database (the median), and statements."""
-    ask()
-    costs = []
-    for _round in range(rounds):
+    """Milliseconds in the database (the median), and statements. What takes for ever is asked once."""
+    costs: list[float] = []
+    while len(costs) <= rounds and sum(costs) < ENOUGH_MS:
         with _timed() as statements:
             ask()
         costs.append(sum(statements) * 1e3)
-    return statistics.median(costs), len(statements)
+    # The first one has found nothing in any cache.
+    return statistics.median(costs[1:] or costs), len(statements)
 
 
 @contextmanager
