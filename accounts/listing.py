@@ -19,7 +19,7 @@ from django.db.models import OuterRef, Q, Subquery
 from accounts import fence
 from accounts.events import Event
 from accounts.logins import Login
-from accounts.paging import LOOK, Along, Stretch, Walk
+from accounts.paging import FEW, Along, Stretch, Walk
 from accounts.people import email_key
 from accounts.search import Search, email_begins
 
@@ -168,9 +168,9 @@ class _Ways:
         """Where all that is wanted stands, and few others, if one of the conditions sees to that."""
         ways = list(self._ways())
         rows = Login._base_manager.all()
-        counts = fence.counts([way.parts(rows) for way in ways], limit=LOOK)
+        counts = fence.counts([way.parts(rows) for way in ways], limit=FEW)
         fewest = min(range(len(ways)), key=lambda number: counts[number], default=None)
-        return ways[fewest] if fewest is not None and counts[fewest] < LOOK else None
+        return ways[fewest] if fewest is not None and counts[fewest] < FEW else None
 
     def _ways(self) -> Iterator[Along]:
         """For each condition where its rows stand, in the order of some index."""
@@ -223,7 +223,7 @@ def people(text: str, flags: Mapping[str, bool], *, is_descending: bool = False)
         along=Along("email_key", (Stretch(where & Q(email_key__gte=email_key(text))),)),
         is_descending=is_descending,
         wanted=whole & begins,
-        few=few if fence.counts([few.parts(users)], limit=LOOK)[0] < LOOK else None,
+        few=few if fence.counts([few.parts(users)], limit=FEW)[0] < FEW else None,
     )
 
 

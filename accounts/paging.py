@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
-from django.db.models import Count, F, Model, Q, QuerySet, Value, Window
+from django.db import connections
+from django.db.models import BooleanField, Count, F, Model, Q, QuerySet, Value, Window
+from django.utils import timezone
 
 from accounts import fence
 
 SIZE = 50
-# How many rows a page reads at most to find its own, and how many it tries to do with.
-LOOK, GLANCE = 2_000, 200
+# How many rows are read at most to fill a page, with how many that is tried first, and to tell the number.
+LOOK, GLANCE, COUNTED = 1_000, 200, 200
+# Of so many rows any order is cheap, wherever they are.
+FEW = 2_000
 # How many entries of an index are counted at most.
 MOST = 10_000
 FIRST, LAST = "first", "last"
@@ -92,7 +97,7 @@ class Walk:
     """A way to the `wanted` rows of a model.
 
     `along` holds all of them, and nothing else if it `is_exact`. `few`, where it is given, holds all of them
-    too, and less than `LOOK` rows in all: any order of these is cheap. `counted` is exact, in whatever order.
+    too, and less than `FEW` rows in all: any order of these is cheap. `counted` is exact, in whatever order.
     """
 
     model: type[Model]
@@ -115,17 +120,22 @@ class Walk:
             key = self._field(self.along.column).to_python(value), self._field("pk").to_python(pk)
         except (ValidationError, ValueError, OverflowError):
             raise BadPlace(text) from None
-        if not all(key):
+        if not all(key) or (isinstance(key[0], datetime) and timezone.is_naive(key[0])):
             raise BadPlace(text)
         return Place(direction == "before", key)
 
     def page(self, place: Place, *, rows: QuerySet[Any], size: int = SIZE) -> Page:
-        """The page at this place, in three or four statements; `rows` says what comes with each row."""
-        found = self._found(place, size)
-        keys, last = found[:size], None
-        if len(found) <= size and self.few is None and not self.is_exact:
-            last = self._last(place)
-        is_all_seen = place == Place(is_back=False) and len(found) <= size
+        """The page at this place, in two to five statements; `rows` says what comes with each row."""
+        total, last = None, None
+        if self.few is not None:
+            found, total = self._of_few(place, size)
+        else:
+            found = self._found(place, size)
+        keys = found[:size]
+        if len(found) <= size and self.few is None:
+            last = None if self.is_exact else self._last(place)
+            if place == Place(is_back=False):
+                total = Total(len(keys), is_all=last is None)
         by_pk = {row.pk: row for row in rows.filter(pk__in=[pk for _value, pk in keys])} if keys else {}
         onward = keys[-1] if len(found) > size else last
         ahead = None if onward is None else str(Place(place.is_back, onward))
@@ -137,23 +147,24 @@ class Walk:
             rows=[by_pk[pk] for _value, pk in keys if pk in by_pk],
             next=behind if place.is_back else ahead,
             previous=ahead if place.is_back else behind,
-            total=Total(len(keys), is_all=last is None) if is_all_seen else self.total(),
+            total=total or self._total(),
             looked_to=last[0] if last else None,
         )
 
     def total(self) -> Total:
         """How many are wanted, as far as the count costs no more than a page does; one statement."""
         if self.few is not None:
-            return Total(
-                self._looked(Place(is_back=False), limit=LOOK).filter(self.wanted).count(), is_all=True
-            )
+            return self._of_few(Place(is_back=False), 0)[1]
+        return self._total()
+
+    def _total(self) -> Total:
         exact = self.counted or (self.along if self.is_exact else None)
         if exact:
             number = fence.counts([exact.parts(self.model._base_manager.all())], limit=MOST + 1)[0]
             return Total(min(number, MOST), is_all=number <= MOST)
-        looked = self._looked(Place(is_back=False), limit=LOOK)
+        looked = self._looked(Place(is_back=False), limit=COUNTED)
         told = looked.aggregate(looked=Count("*"), wanted=Count("pk", filter=self.wanted))
-        return Total(told["wanted"] or 0, is_all=(told["looked"] or 0) < LOOK)
+        return Total(told["wanted"] or 0, is_all=(told["looked"] or 0) < COUNTED)
 
     def _field(self, name: str) -> Any:
         meta = self.model._meta
@@ -175,13 +186,23 @@ class Walk:
 
     def _looked(self, place: Place, *, limit: int, is_bare: bool = False) -> QuerySet[Any]:
         """So many rows from this place on; bare, if nothing is asked of them that the index does not have."""
-        rows = self.model._base_manager.all()
-        if self.few is not None:
-            return fence.over(self.model, self.few.parts(rows.values(*self._columns())), limit=LOOK)
         columns = [self.along.column, self._field("pk").attname] if is_bare else self._columns()
         order = self._order(is_back=place.is_back)
-        parts = self.along.parts(rows.filter(*self._beyond(place)).values(*columns), order)
-        return fence.over(self.model, parts, limit=limit, order=order)
+        rows = self.model._base_manager.filter(*self._beyond(place)).values(*columns)
+        return fence.over(self.model, self.along.parts(rows, order), limit=limit, order=order)
+
+    def _of_few(self, place: Place, size: int) -> tuple[list[Key], Total]:
+        """The keys of this page's rows and of one more, where all are few, and how many these are."""
+        few = self.few or Along("pk", ())
+        parts = few.parts(self.model._base_manager.values(*self._columns()))
+        beyond = next(iter(self._beyond(place)), Value(True, output_field=BooleanField()))
+        # All are counted, and those behind the place come first.
+        rows = fence.over(self.model, parts, limit=FEW).filter(self.wanted)
+        rows = rows.annotate(is_beyond=beyond, every=Window(Count("*")))
+        rows = rows.order_by("-is_beyond", *self._order(is_back=place.is_back))
+        told = list(rows.values_list(self.along.column, "pk", "is_beyond", "every")[: size + 1])
+        total = Total(told[0][3] if told else 0, is_all=True)
+        return [(value, pk) for value, pk, is_beyond, _every in told if is_beyond], total
 
     def _columns(self) -> list[str]:
         return [each.attname for each in self.model._meta.concrete_fields]
@@ -189,15 +210,13 @@ class Walk:
     def _found(self, place: Place, size: int) -> list[Key]:
         """The keys of this page's rows and of one more, as far as the look goes."""
         names, order = (self.along.column, "pk"), self._order(is_back=place.is_back)
-        if self.few is not None:
-            rows = self._looked(place, limit=LOOK).filter(self.wanted, *self._beyond(place))
-            return list(rows.order_by(*order).values_list(*names)[: size + 1])
         if self.is_exact:
             return list(
                 self._looked(place, limit=size + 1, is_bare=True).order_by(*order).values_list(*names)
             )
         # SQLite puts all that it may look at in order before it asks for the first.
-        for limit in (GLANCE, LOOK):
+        alone = connections[self.model._base_manager.db].vendor == "sqlite"
+        for limit in (GLANCE, LOOK) if alone else (LOOK,):
             rows = self._looked(place, limit=limit).filter(self.wanted)
             found = list(rows.order_by(*order).values_list(*names)[: size + 1])
             if len(found) > size:

@@ -42,7 +42,9 @@ SEARCHES: list[dict[str, str]] = [
 @pytest.fixture(autouse=True)
 def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (paging, listing):
-        monkeypatch.setattr(module, "LOOK", LOOK)
+        monkeypatch.setattr(module, "FEW", LOOK)
+    monkeypatch.setattr(paging, "LOOK", LOOK)
+    monkeypatch.setattr(paging, "COUNTED", LOOK)
     monkeypatch.setattr(paging, "GLANCE", GLANCE)
     monkeypatch.setattr(paging, "MOST", MOST)
 

@@ -117,7 +117,9 @@ def test_a_page_whose_rows_have_gone_says_how_to_get_back() -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty rows are looked at and no more."""
     for module in (paging, listing):
-        monkeypatch.setattr(module, "LOOK", 20)
+        monkeypatch.setattr(module, "FEW", 20)
+    monkeypatch.setattr(paging, "LOOK", 20)
+    monkeypatch.setattr(paging, "COUNTED", 20)
     monkeypatch.setattr(paging, "GLANCE", 5)
     monkeypatch.setattr(paging, "MOST", 30)
 
@@ -169,7 +171,8 @@ def test_the_count_ends_at_a_bound() -> None:
     "text",
     [
         "abc", "after", "after~", "after~~", "after~2026-11-23~", "between~2026-11-23T00:00Z~{id}", "2",
-        "after~x~{id}", "after~2026-11-23T00:00Z~x", "after~\0~{id}", "before~" + "9" * 5000,
+        "after~x~{id}", "after~2026-11-23T00:00~{id}", "after~2026-11-23T00:00Z~x", "after~\0~{id}",
+        "before~" + "9" * 5000,
     ],
 )  # fmt: skip
 def test_a_text_that_names_no_place_is_refused(text: str) -> None:
