@@ -48,7 +48,7 @@ ROWS = (
 class Event(models.Model):
     """One change of the ledger, kept for `history_lifetime`."""
 
-    at = models.DateTimeField(_("at"), auto_now_add=True, db_index=True)
+    at = models.DateTimeField(_("at"), auto_now_add=True)
     name = models.CharField(_("name"), max_length=64)
     login_id = models.UUIDField(_("login"), null=True)
     user_uuid = models.UUIDField(_("person"), null=True)
@@ -60,9 +60,10 @@ class Event(models.Model):
 
     class Meta:
         ordering = ("-at", "-pk")
+        # What is looked for, in the order of the list.
         indexes = (
+            models.Index(fields=["at", "id"], name="event_at"),
             models.Index(fields=["name", "at", "id"], name="event_name"),
-            # The story of one Login, and the list of what concerns a person, each in order of time.
             models.Index(fields=["login_id", "at", "id"], name="event_login"),
             models.Index(fields=["user_uuid", "at", "id"], name="event_user"),
             # What concerns a person as such: few rows among those of their many Logins.

@@ -91,6 +91,7 @@ class Login(models.Model):
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
         null=True,
+        db_index=False,  # `login_user_seen` begins with it
         related_name="logins",
         verbose_name=_("person"),
     )
@@ -108,6 +109,7 @@ class Login(models.Model):
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
         null=True,
+        db_index=False,  # of few rows, see `login_ended_by`
         related_name="+",
         verbose_name=_("ended by"),
     )
@@ -125,17 +127,38 @@ class Login(models.Model):
                 name="login_changed",
                 condition=models.Q(changed_at__isnull=False),
             ),
-            # Both for cleaning, which looks for what has timed out among the live ones.
+            # Both for cleaning, which looks for what has timed out among the live ones, and for lists.
             models.Index(
-                fields=["expires_at"], name="login_live_expires", condition=models.Q(ended_at__isnull=True)
+                fields=["expires_at", "id"],
+                name="login_live_expires",
+                condition=models.Q(ended_at__isnull=True),
             ),
             models.Index(
-                fields=["idle_timeout", "seen_at"],
+                fields=["idle_timeout", "seen_at", "id"],
                 name="login_live_seen",
                 condition=models.Q(ended_at__isnull=True),
             ),
-            models.Index(fields=["user", "-seen_at"], name="login_user_seen"),
-            models.Index(fields=["-started_at", "-id"], name="login_started"),
+            models.Index(fields=["user", "-seen_at", "started_at", "id"], name="login_user_seen"),
+            # From here on for lists (accounts/listing.py). Those of the ended alone cost nothing until then.
+            models.Index(
+                fields=["flow", "started_at", "id"],
+                name="login_live_started",
+                condition=models.Q(ended_at__isnull=True),
+            ),
+            models.Index(
+                fields=["flow", "started_at", "id"],
+                name="login_ended_started",
+                condition=models.Q(ended_at__isnull=False),
+            ),
+            models.Index(
+                fields=["end_reason", "started_at", "id"],
+                name="login_end_reason",
+                condition=models.Q(ended_at__isnull=False),
+            ),
+            models.Index(fields=["address", "started_at", "id"], name="login_address"),
+            models.Index(
+                fields=["ended_by"], name="login_ended_by", condition=models.Q(ended_by__isnull=False)
+            ),
         )
         permissions = (("end_login", _("Can end logins")),)
         verbose_name = _("login")

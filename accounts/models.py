@@ -90,6 +90,14 @@ class AbstractUser(AbstractBaseUser, PermissionsMixin):
             models.Index(
                 fields=["changed_at"], name="%(class)s_changed", condition=models.Q(changed_at__isnull=False)
             ),
+            # The few that are asked for by what they are; for lists, in whose order they stand.
+            models.Index(fields=["email_key"], name="%(class)s_staff", condition=models.Q(is_staff=True)),
+            models.Index(
+                fields=["email_key"], name="%(class)s_rights", condition=models.Q(is_superuser=True)
+            ),
+            models.Index(
+                fields=["email_key"], name="%(class)s_disabled", condition=models.Q(is_active=False)
+            ),
         )
 
     def __str__(self) -> str:

@@ -153,7 +153,7 @@ class RecentForm(ModelForm):  # type: ignore[type-arg]
     """For a form of a model whose `dangerous` fields nobody changes with an older proof; None for all fields.
 
     It is shown again with all that was typed, and leads to the page in another tab. `request` is set on the
-    subclass, as the admin does it (see `accounts.admin.StrictAdmin.get_form`).
+    subclass, as the admin does it (see `accounts.strict_admin.StrictAdmin.get_form`).
     """
 
     request: HttpRequest

@@ -70,13 +70,13 @@ def sessions(count: int, *, expires_in: timedelta) -> None:
     _fill(Session, {**_session(), "expires_at": _instant(expires_in, count)}, source=_numbers(count))
 
 
-def events(count: int, *, ago: timedelta) -> None:
-    """So many events of sign-ins."""
+def events(count: int, *, ago: timedelta, name: str = "authn_login_success", user: Any = None) -> None:
+    """So many events of one name, of one person or of as many as there are events."""
     values = {
         "at": _instant(-ago, count),
-        "name": "'authn_login_success'",
+        "name": f"'{name}'",
         "login_id": _uuid(),
-        "user_uuid": _uuid(),
+        "user_uuid": _stored(Event, "user_uuid", user.public_id) if user else _uuid(),
         "device": "'Firefox on Linux'",
         "request_id": _text(_uuid()),
         "detail": """'{"flow": "session"}'""",

@@ -35,14 +35,23 @@ def four_logins() -> None:
     now = timezone.now()
     rows: dict[str, dict[str, Any]] = {
         "new": {"flow": "session", "started_at": now - timedelta(minutes=10)},
-        "older": {"flow": "token", "started_at": now - timedelta(days=2)},
+        "older": {
+            "flow": "token",
+            "started_at": now - timedelta(days=2),
+            "seen_at": now - timedelta(hours=2),
+        },
         "ended": {
             "flow": "session",
             "started_at": now - timedelta(days=10),
             "ended_at": now,
             "end_reason": EndReason.LOGOUT,
         },
-        "expired": {"flow": "token", "started_at": now - timedelta(days=40), "expires_at": now},
+        "expired": {
+            "flow": "token",
+            "started_at": now - timedelta(days=40),
+            "seen_at": now - timedelta(days=39),
+            "expires_at": now,
+        },
     }
     for device, fields in rows.items():
         a_login(device=device, **fields)
@@ -53,18 +62,28 @@ def four_logins() -> None:
     [
         ({}, {"new", "older", "ended", "expired"}),
         ({"state": "live"}, {"new", "older"}),
-        ({"state": "ended"}, {"ended", "expired"}),
+        ({"state": "ended"}, {"ended"}),
+        ({"state": "expired"}, {"expired"}),
         ({"flow": "session"}, {"new", "ended"}),
         ({"flow": "token"}, {"older", "expired"}),
-        ({"flow": "nonsense"}, set()),
-        ({"end_reason__exact": "logout"}, {"ended"}),
-        ({"age": "hour"}, {"new"}),
-        ({"age": "week"}, {"new", "older"}),
-        ({"age": "older"}, {"expired"}),
-        ({"state": "live", "flow": "token", "age": "month"}, {"older"}),
+        ({"reason": "logout"}, {"ended"}),
+        ({"reason": "over_limit"}, set()),
+        ({"since": "1h"}, {"new"}),
+        ({"since": "7d"}, {"new", "older"}),
+        ({"before": "30d"}, {"expired"}),
+        ({"idle": "1h"}, {"older", "expired"}),
+        ({"staff": "yes"}, set()),
+        ({"staff": "no", "state": "live"}, {"new", "older"}),
+        ({"address": "203.0.113.0/24"}, {"new", "older", "ended", "expired"}),
+        ({"address": "198.51.100.0/24"}, set()),
+        ({"email": "alice@"}, {"new", "older", "ended", "expired"}),
+        ({"state": "live", "flow": "token", "since": "30d"}, {"older"}),
+        ({"state": "live", "reason": "logout"}, set()),
     ],
 )
-def test_the_list_is_narrowed_by_state_flow_reason_and_age(query: dict[str, str], devices: set[str]) -> None:
+def test_the_list_is_narrowed_by_each_condition_and_by_several(
+    query: dict[str, str], devices: set[str]
+) -> None:
     client = operator()
     four_logins()
 
@@ -72,13 +91,26 @@ def test_the_list_is_narrowed_by_state_flow_reason_and_age(query: dict[str, str]
 
 
 @pytest.mark.parametrize(
-    "term", ["ali", "ALI", "Alice@EXAMPLE.com", " alice ", "ＡＬＩＣＥ", "thing", "{id}", "{hex}"]
+    "term",
+    [
+        "ali",
+        "ALI",
+        "Alice@EXAMPLE.com",
+        " alice ",
+        "ＡＬＩＣＥ",
+        "203.0.113.9",
+        "203.0.113.0/28",
+        "{id}",
+        "{hex}",
+        "{person}",
+    ],
 )
-def test_the_list_is_searched_by_the_beginning_of_an_address_by_device_and_by_id(term: str) -> None:
+def test_the_list_is_searched_by_the_beginning_of_an_email_by_address_network_and_id(term: str) -> None:
     client, login = operator(), a_login(device="Alice's thing")
-    a_login(a_person("bob@example.com"), device="Bob's other")
+    a_login(a_person("bob@example.com"), device="Bob's other", address="203.0.113.99")
 
-    assert shown(client, q=term.format(id=login.pk, hex=login.pk.hex)) == {"Alice's thing"}
+    term = term.format(id=login.pk, hex=login.pk.hex, person=login.user_id)
+    assert shown(client, q=term) == {"Alice's thing"}
 
 
 def test_events_are_found_by_name_by_login_and_by_person() -> None:
@@ -90,10 +122,10 @@ def test_events_are_found_by_name_by_login_and_by_person() -> None:
         events = client.get("/admin/accounts/event/", query).context["cl"].result_list
         assert [event.login_id for event in events] == [sought.pk]
     for query in ({"q": "AUTHN_login"}, {"name": "authn_login_success"}):
-        assert client.get("/admin/accounts/event/", query).context["cl"].result_count == 2
+        assert client.get("/admin/accounts/event/", query).context["cl"].page.total == (2, True)
 
 
-@pytest.mark.parametrize("term", ["abc", "%", "_", "lice", "00000000", "x" * 5000, "\\", "𝟘 ß ﬀ", "a b c"])
+@pytest.mark.parametrize("term", ["abc", "%", "_", "lice", "00000000", "x" * 250, "\\", "𝟘 ß ﬀ", "a b c"])
 def test_a_search_for_what_is_nowhere_finds_nothing(term: str) -> None:
     client = operator()
     a_login(device="curl")
@@ -101,7 +133,7 @@ def test_a_search_for_what_is_nowhere_finds_nothing(term: str) -> None:
     assert shown(client, q=term) == set()
 
 
-@pytest.mark.parametrize("query", ["q=%00", "flow=%00", "end_reason__exact=%00", "o=%00"])
+@pytest.mark.parametrize("query", ["q=%00", "flow=%00", "reason=%00", "p=%00", "o=%00"])
 def test_a_nul_in_a_query_is_refused(query: str) -> None:
     """PostgreSQL fails where it is asked for one."""
     assert operator().get(f"{LOGINS}?{query}").status_code == 400
@@ -139,7 +171,7 @@ def test_what_a_device_calls_itself_is_escaped() -> None:
 def test_a_longer_list_costs_no_more_statements() -> None:
     client, counts = operator(), []
     client.get(LOGINS)
-    for first, last in ((0, 10), (10, 60)):
+    for first, last in ((0, 60), (60, 120)):
         for number in range(first, last):
             ended: dict[str, Any] = {
                 "ended_at": timezone.now(),

@@ -277,7 +277,7 @@ def test_an_operator_sees_why(limit: Callable[..., None]) -> None:
     enter(person.email)
     enter(person.email)
 
-    page = operator().get("/admin/accounts/login/?end_reason__exact=over_limit").content.decode()
+    page = operator().get("/admin/accounts/login/?reason=over_limit").content.decode()
 
     assert "too many logins" in page
     assert "1 login" in page

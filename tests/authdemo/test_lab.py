@@ -8,8 +8,9 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from accounts.testing import PASSWORD, alice
-from authdemo.lab import measure, targets, variants, ways
+from accounts.testing import PASSWORD, alice, olga
+from authdemo.lab import console, measure, targets, variants, ways
+from authdemo.lab.console import Listed
 from authdemo.lab.crowded import Crowded
 from authdemo.lab.delay import Delay
 from authdemo.lab.ended import EndedSet
@@ -104,6 +105,29 @@ def test_each_target_is_held_against_the_figure_of_the_run() -> None:
 def test_what_a_run_left_out_is_told_as_not_measured_unless_only_a_part_was_asked_for() -> None:
     assert set(judged(Run())) == {"not measured"}
     assert len(targets.table(Run(), is_whole=False).splitlines()) == 2
+
+
+@pytest.mark.nodb
+@pytest.mark.parametrize(("slowest", "verdict"), [(5.0, "met"), (5.1, "**not met**")])
+def test_the_slowest_page_of_the_console_is_held_against_its_target(slowest: float, verdict: str) -> None:
+    lists = [
+        Listed(name="live", ours={"first": (1.0, 4), "last": (slowest, 5)}, stock={"first": (900.0, 3)}),
+        Listed(name="people", ours={"first": (0.5, 3)}),
+    ]
+
+    told = targets.table(Run(console=lists), is_whole=False).splitlines()[-1]
+
+    assert f"{slowest:.1f} ms (live) | {verdict}" in told
+
+
+@pytest.mark.slow
+def test_every_list_of_the_console_is_asked_for_and_answered() -> None:
+    found = console.measure(olga(), rounds=1, people=600, logins=3_000)
+
+    assert len(console.table(found).splitlines()) == len(found) + 2
+    assert all(0 < statements <= 8 for one in found for _ms, statements in one.ours.values())
+    assert all(one.ours.keys() == {"first", "middle", "last"} for one in found)
+    assert max(one.stock["first"][1] for one in found if one.stock) > 0
 
 
 @pytest.mark.nodb

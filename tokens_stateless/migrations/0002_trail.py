@@ -10,7 +10,7 @@ import accounts.device
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0001_initial"),
+        ("accounts", "0002_console"),
         ("tokens_stateless", "0001_initial"),
     ]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LAB = "authdemo.lab.settings"
 PARTS = ("instructions", "time", "sessions", "sign-in", "http", "ended", "delay", "crowded")
 # Take some or ten minutes, so they are done only when they are asked for.
-LONG_PARTS = ("cleaning",)
+LONG_PARTS = ("cleaning", "console")
 PASSWORD = "a password for measuring"  # noqa: S105 - of a database that is removed again
 
 
@@ -158,6 +158,12 @@ class Command(BaseCommand):
         from authdemo.lab import cleaning
 
         self.stdout.write("\nCleaning\n\n" + cleaning.measure(_environment()))
+
+    def _console(self, user: Any, rounds: int, _directory: Path) -> None:
+        from authdemo.lab import console
+
+        self.run.console = found = console.measure(user, rounds=max(3, rounds // 10))
+        self.stdout.write("\nThe console at a million Logins\n\n" + console.table(found))
 
 
 def _environment() -> dict[str, str]:
