@@ -27,7 +27,8 @@ FOR_PEOPLE = [
 FOR_OPERATORS = [
     "/admin/", "/admin/accounts/", "/admin/accounts/login/", "/admin/accounts/login/?state=live&q=alice",
     "/admin/accounts/user/", "/admin/accounts/user/add/", "/admin/accounts/event/", "/admin/auth/group/",
-    "/admin/tokens_stateless/signingkey/", "/admin/nowhere/",
+    "/admin/tokens_stateless/signingkey/", "/admin/tokens_stateless/client/",
+    "/admin/tokens_stateless/client/add/", "/admin/accounts/event/?name=login_ended", "/admin/nowhere/",
 ]  # fmt: skip
 # Which rules are known to be broken, and where: none by our own markup, some by what others bring.
 OURS: Mapping[str, str] = MappingProxyType({})
@@ -82,6 +83,12 @@ def walked(visitor: Visitor, *paths: str, known: Mapping[str, str] = OURS) -> di
     return {path: wrong for path, wrong in found.items() if wrong}
 
 
+def first_row(visitor: Visitor, path: str) -> str:
+    """Where the first row of a list leads."""
+    visitor.go(path)
+    return visitor.page.locator("#result_list th a").first.get_attribute("href") or ""
+
+
 @pytest.fixture
 def somebody(visit: Visit) -> Visitor:
     """Alice, who is signed in in two browsers and in a program."""
@@ -107,10 +114,13 @@ def test_the_pages_for_operators(visit: Visit, somebody: Visitor) -> None:
     olga.sign_in("olga@example.com", path="/login/?next=/admin/accounts/login/")
     olga.arrive("/admin/accounts/login/")
     login = olga.page.locator("#result_list th a").first.get_attribute("href") or ""
-    olga.go("/admin/accounts/user/?q=alice")
-    person = (olga.page.locator("#result_list th a").first.get_attribute("href") or "").partition("?")[0]
+    person = first_row(olga, "/admin/accounts/user/?q=alice").partition("?")[0]
 
-    paths = [*FOR_OPERATORS, login, person, person.replace("change", "delete")]
+    rows = [
+        first_row(olga, path) for path in ("/admin/accounts/event/", "/admin/tokens_stateless/signingkey/")
+    ]
+
+    paths = [*FOR_OPERATORS, login, person, person.replace("change", "delete"), *rows]
     assert walked(olga, *paths, known=DJANGOS) == {}
 
 
