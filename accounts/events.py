@@ -35,6 +35,7 @@ ROWS = (
     "client_renewed",
     "client_switched_off",
     "client_switched_on",
+    "login_disowned",
     "login_ended",
     "privilege_permissions_changed",
     "signing_key_removed",

@@ -37,6 +37,7 @@ from tests.sessions_stateful.third_party import (
     visit,
     who,
 )
+from tests.sinks import READ
 
 pytestmark = pytest.mark.urls("tests.sessions_stateful.third_party")
 
@@ -308,7 +309,7 @@ def everything_stored() -> str:
         for value in row.values()
     ]
     redis = cache.client.get_client() if hasattr(cache, "client") else None
-    cached = [f"{name} {redis.get(name)}" for name in redis.scan_iter()] if redis else []
+    cached = [f"{name} {READ[redis.type(name)](redis, name)}" for name in redis.scan_iter()] if redis else []
     return "\n".join([*texts, *cached])
 
 
