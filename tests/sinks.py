@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import redis
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.apps import apps
 from django.core import mail
 from django.db import connection
 from django.test import client as django_client
@@ -49,17 +50,13 @@ class Sinks:
         from accounts import links
         from accounts.models import AbstractUser
         from accounts.passwords import Argon2Hasher
-        from sessions_stateful import keys
-        from tokens_stateless import claims, clients, keypairs, refresh
 
-        self._made(keys, "new_key", "session key")
-        self._made(refresh, "write", "refresh token")
-        self._made(claims.Backend, "encode", "access token")
+        if apps.is_installed("sessions_stateful"):
+            self._install_sessions()
+        if apps.is_installed("tokens_stateless"):
+            self._install_tokens()
         self._made(links, "signup_token", "link")
         self._made(links.ResetTokens, "make_token", "link")
-        self._made(clients, "add", "client secret")
-        self._made(clients, "renew", "client secret")
-        self._after(keypairs, "make", lambda made, *_: self._private_key(made[1]))
         self._after(AbstractUser, "set_password", lambda _none, _user, raw, *_: self._password(raw))
         self._after(
             Argon2Hasher, "verify", lambda good, _self, raw, *_: self._password(raw if good else None)
@@ -71,6 +68,20 @@ class Sinks:
             lambda answer, _self, environ: self._answer(answer, environ),
         )
         self._after_async(django_client.AsyncClientHandler, "__call__")
+
+    def _install_sessions(self) -> None:
+        from sessions_stateful import keys
+
+        self._made(keys, "new_key", "session key")
+
+    def _install_tokens(self) -> None:
+        from tokens_stateless import claims, clients, keypairs, refresh
+
+        self._made(refresh, "write", "refresh token")
+        self._made(claims.Backend, "encode", "access token")
+        self._made(clients, "add", "client secret")
+        self._made(clients, "renew", "client secret")
+        self._after(keypairs, "make", lambda made, *_: self._private_key(made[1]))
 
     def _after(self, owner: Any, name: str, tell: Callable[..., object]) -> None:
         made = getattr(owner, name)
