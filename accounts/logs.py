@@ -35,8 +35,8 @@ class JSONFormatter(logging.Formatter):
         line |= {"request": request_id.get()} if request_id.get() else {}
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)[-LONGEST_TRACE:]
-        # Ours last: no field of an event can pass for its name or its time.
-        return json.dumps({**_small(fields), **line}, default=_text)
+        # Ours last: no field of an event can pass for its name or its time; and first, to be read.
+        return json.dumps({**line, **_small(fields), **line}, default=_text)
 
 
 class LineFormatter(logging.Formatter):

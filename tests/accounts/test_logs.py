@@ -99,6 +99,7 @@ def test_no_field_passes_for_the_name_or_the_time_of_an_event() -> None:
     assert (line["event"], line["level"], line["request"]) == ("csp_violation", "WARNING", "7")
     assert line["at"].endswith("+00:00")
     assert not line["at"].startswith("1970")
+    assert list(line)[:3] == ["at", "level", "event"], "what is read first"
 
 
 def test_wide_and_deep_fields_are_cut() -> None:

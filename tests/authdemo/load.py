@@ -78,7 +78,7 @@ class Site:
     def events(self) -> Counter[str]:
         """What the workers have written into their logs, by name."""
         lines = (json.loads(line) for line in self.server.logged().splitlines() if line.startswith('{"at"'))
-        return Counter(line["event"] for line in lines)
+        return Counter(line["event"] for line in lines if "event" in line)
 
     def told(self, answers: list[Answer]) -> str:
         """The figures."""
