@@ -364,10 +364,10 @@ def end_all(
     *,
     reason: EndReason,
     by: AbstractUser | None = None,
-    keep: uuid.UUID | None = None,
+    keep: uuid.UUID | Collection[uuid.UUID] | None = None,
     request: HttpRequest | None = None,
 ) -> int:
-    """End every live Login of a person, sparing `keep`; returns how many.
+    """End every live Login of a person, sparing `keep` (one or several); returns how many.
 
     The person's row is locked first, so that a sign-in which is under way is either seen here or comes after.
     """
@@ -379,7 +379,7 @@ def end_all_of(
     *,
     reason: EndReason,
     by: AbstractUser | None = None,
-    keep: uuid.UUID | None = None,
+    keep: uuid.UUID | Collection[uuid.UUID] | None = None,
     request: HttpRequest | None = None,
 ) -> int:
     """As `end_all`, for several people in one transaction."""
@@ -388,8 +388,8 @@ def end_all_of(
         people = get_user_model()._base_manager.filter(pk__in=ids).order_by("pk")
         list(people.select_for_update(no_key=True).values_list("pk", flat=True))
         theirs = Login.objects.filter(user_id__in=ids, ended_at__isnull=True)
-        if keep is not None:
-            theirs = theirs.exclude(pk=keep)
+        if keep:
+            theirs = theirs.exclude(pk__in=[keep] if isinstance(keep, uuid.UUID) else keep)
         return end(list(theirs.values_list("pk", flat=True)), reason=reason, by=by, request=request)
 
 

@@ -231,6 +231,15 @@ def test_ending_all_of_a_person_spares_one_and_everybody_else(news: list[News]) 
     assert [set(one.ended) for one in news] == [set(ids(gone))]
 
 
+def test_ending_all_of_a_person_spares_several() -> None:
+    alice = a_person()
+    kept, also_kept, _gone = some_logins(3, alice)
+
+    assert logins.end_all(alice, reason=LOGOUT, keep=[kept.pk, also_kept.pk]) == 1
+
+    assert set(Login.objects.live()) == {kept, also_kept}
+
+
 def test_ending_all_of_nobody_is_fine() -> None:
     assert logins.end_all(a_person(), reason=LOGOUT) == 0
     assert logins.end_all_of([], reason=LOGOUT) == 0
