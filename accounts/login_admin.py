@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -197,7 +198,7 @@ def _written(at: datetime) -> str:
     return formats.date_format(timezone.localtime(at), "DATETIME_FORMAT")
 
 
-def end_people(model_admin: Any, request: HttpRequest, whose: models.QuerySet[Any]) -> int:
+def end_people(model_admin: Any, request: HttpRequest, whose: Iterable[Any]) -> int:
     """End all Logins of these people but the operator's own present one; one line of history per person."""
     count = 0
     for person in whose:

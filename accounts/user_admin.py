@@ -22,7 +22,7 @@ from accounts import (
 from accounts.changelist import PagedAdmin, PagedChangeList
 from accounts.login_admin import end_people, say_if_none
 from accounts.models import User
-from accounts.strict_admin import StrictAdmin
+from accounts.user_acts import PersonActs
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -47,7 +47,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(PagedAdmin, StrictAdmin):
+class UserAdmin(PagedAdmin, PersonActs):
     """People. Disabling or deleting one ends all their Logins, for good."""
 
     form = PersonForm
@@ -96,10 +96,6 @@ class UserAdmin(PagedAdmin, StrictAdmin):
         return (
             super().has_delete_permission(request, obj) and _may_touch(request, obj) and obj != request.user
         )
-
-    def has_end_permission(self, request: HttpRequest) -> bool:
-        """The same right as in the list of Logins."""
-        return request.user.has_perm("accounts.end_login")
 
     @admin.action(description=_("End all logins of selected people"), permissions=["end"])
     def end_all_logins(self, request: HttpRequest, queryset: models.QuerySet[User]) -> HttpResponse | None:

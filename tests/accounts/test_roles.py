@@ -73,6 +73,11 @@ def her_page(client: Client, **changes: Any) -> Any:
     return client.post(f"{PEOPLE}{her().pk}/change/", her_form(**changes))
 
 
+def her_button(client: Client, act: str, **fields: Any) -> Any:
+    """A button of her page."""
+    return client.post(f"{PEOPLE}{her().pk}/{act}/", fields)
+
+
 def rotated(client: Client) -> Any:
     return client.post(f"{KEYS}rotate/")
 
@@ -145,11 +150,21 @@ ACTS: dict[str, Act] = {
         "login_ended",
     ),
     "list of people, one person": Act(changes((PEOPLE, User.objects)), None, WHO_LOOKS),
-    "end all of a person": Act(
+    "end all of chosen people": Act(
         lambda client: act(client, "end_all_logins", her(), at=PEOPLE), live, WHO_ENDS, "login_ended"
     ),
+    "end all of a person": Act(lambda client: her_button(client, "end-all"), live, WHO_ENDS, "login_ended"),
     "disable a person": Act(
         lambda client: her_page(client, is_active=None), lambda: her().is_active, ALL, "admin_action"
+    ),
+    "end all but some of a person": Act(
+        lambda client: her_button(client, "end-others", spare=the_login(ALICE, "session").pk),
+        live,
+        WHO_ENDS,
+        "login_ended",
+    ),
+    "disable a person and end all": Act(
+        lambda client: her_button(client, "disable"), lambda: her().is_active, ALL, "login_ended"
     ),
     "change an address": Act(
         lambda client: her_page(client, email="other@example.com"),
@@ -165,6 +180,9 @@ ACTS: dict[str, Act] = {
     ),
     "send a link for a new password": Act(
         lambda client: act(client, "send_reset_link", her(), at=PEOPLE), mails_to_her, ALL, "admin_action"
+    ),
+    "send one from the person's page": Act(
+        lambda client: her_button(client, "send-link"), mails_to_her, ALL, "admin_action"
     ),
     "add a person": Act(
         lambda client: client.post(f"{PEOPLE}add/", {"email": "new@example.com", "is_active": "on"}),

@@ -78,6 +78,19 @@ def test_an_operator_ends_a_login_and_its_next_request_is_refused(action: str) -
     assert Login.objects.get(pk=chosen).ended_by.email == "olga@example.com"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("act", ["end-all", "disable"])
+def test_a_numbered_persons_page_has_its_acts(act: str) -> None:
+    person, operator = alice(), enter(olga().email, "/admin/login/")
+    client = enter(person.email)
+
+    answer = operator.post(f"/admin/sessions_only/person/{person.pk}/{act}/")
+
+    assert answer.headers["Location"] == f"/admin/sessions_only/person/{person.pk}/change/"
+    assert operator.get(answer.headers["Location"]).status_code == 200
+    assert [each.get("/hello/").status_code for each in (client, operator)] == [401, 200]
+    assert Person.objects.get(pk=person.pk).is_active is (act == "end-all")
+
+
 def test_the_shared_endpoints_list_and_end_own_logins_alone() -> None:
     mine, other, stranger = enter(alice().email), enter("alice@example.com"), enter(bob().email)
     chosen = Login.objects.filter(user__email="alice@example.com").latest("started_at").pk
