@@ -90,7 +90,7 @@ def test_a_thousand_logins_cost_no_more_statements_than_one_and_twenty_are_shown
     assert counts[0] == counts[1]
     assert len(boxes(shown)) == user_acts.SHOWN
     assert f"At least {user_acts.LOOK} live logins" in shown
-    assert "What is not shown here is ended, too." in shown
+    assert "Logins that are not shown here are ended, too." in shown
 
 
 def test_all_are_ended_those_that_are_not_shown_too_and_nobody_elses() -> None:
@@ -165,6 +165,7 @@ def test_disabling_ends_all_and_says_who_it_was() -> None:
         (EndReason.ACCOUNT_DISABLED, "olga@example.com")
     }
     assert "Disabled: alice@example.com can sign in nowhere." in said(client, person)
+    assert "This account is disabled" in page(client, person)
     assert LogEntry.objects.get().change_message == "Disabled by an operator, all logins ended."
     rights = Event.objects.get(name="privilege_permissions_changed")
     assert (rights.actor_uuid, rights.detail) == (User.objects.get(is_staff=True).pk, {"is_active": False})

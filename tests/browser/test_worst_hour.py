@@ -28,7 +28,7 @@ Visit = Callable[..., Visitor]
 WORKERS = 3
 ALICE = "alice@example.com"
 CREDENTIALS = {"email": ALICE, "password": PASSWORD}
-REFUSED = {"page": 302, "session": 401, "access": 401, "refresh": 401}
+REFUSED = {"access": 401, "page": 302, "session": 401, "refresh": 401}
 
 
 @pytest.fixture(scope="module")
