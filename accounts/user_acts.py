@@ -124,7 +124,7 @@ class PersonActs(StrictAdmin):
             "spared": request.GET.getlist(SPARE),
         }
         if self._may_view(request, Login):
-            told["signed_in"] = signed_in(person)
+            told["signed_in"], told["looked"] = signed_in(person), LOOK
             told["logins_url"] = f"{reverse('admin:accounts_login_changelist')}?person={person.public_id}"
         if self._may_view(request, Event):
             told["events_url"] = f"{reverse('admin:accounts_event_changelist')}?q={person.public_id}"

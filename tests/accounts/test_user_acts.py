@@ -90,6 +90,7 @@ def test_a_thousand_logins_cost_no_more_statements_than_one_and_twenty_are_shown
     assert counts[0] == counts[1]
     assert len(boxes(shown)) == user_acts.SHOWN
     assert f"At least {user_acts.LOOK} live logins" in shown
+    assert "Only the 1000 logins used last were looked at." in shown
     assert "Logins that are not shown here are ended, too." in shown
 
 
