@@ -23,8 +23,9 @@ class Pace:
 
     def __init__(self, *, most_each_second: int | None = None) -> None:
         self.size = FIRST
+        # Seconds.
+        self.pause = 0.0
         self._most_each_second = most_each_second
-        self._pause = 0.0
 
     def took(self, seconds: float, *, rows: int) -> None:
         """Learn how long a batch took: half as many rows next time at least, twice as many at most."""
@@ -33,13 +34,13 @@ class Pace:
         wanted = self.size * min(2.0, max(0.5, target / max(seconds, 1e-6)))
         self.size = min(MOST, max(FEWEST, int(wanted)))
         # On SQLite everybody else writes in the pauses; on PostgreSQL beside us.
-        self._pause = max(SQLITE_PAUSE_SECONDS, seconds) if alone else 0.0
+        self.pause = max(SQLITE_PAUSE_SECONDS, seconds) if alone else 0.0
         if self._most_each_second:
-            self._pause = max(self._pause, rows / self._most_each_second - seconds)
+            self.pause = max(self.pause, rows / self._most_each_second - seconds)
 
     def rest(self) -> None:
         """Leave the database to others."""
-        time.sleep(self._pause)
+        time.sleep(self.pause)
 
 
 def each(

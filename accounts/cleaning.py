@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import batches, conf, flows, logins, throttle
+from accounts import batches, conf, endings, flows, logins, throttle
 from accounts.events import Event
 from accounts.logins import EndReason, Login
 
@@ -80,4 +80,6 @@ def history() -> Iterator[int]:
     yield from batches.each(ended, by="changed_at", take=lambda ids: ended.filter(pk__in=ids).remove())
     events = Event.objects.filter(at__lt=before)
     yield from batches.each(events, by="at", take=lambda ids: events.filter(pk__in=ids).delete()[0])
+    acts = endings.history(before)
+    yield from batches.each(acts, by="begun_at", take=lambda ids: acts.filter(pk__in=ids).delete()[0])
     yield from throttle.prune(now - 2 * conf.current().hard_stop_delay)

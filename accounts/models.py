@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import light, people
+from accounts.endings import Ending
 from accounts.events import Event
 from accounts.feed import Topic
 from accounts.logins import EndReason, Login
@@ -28,7 +29,7 @@ from accounts.throttle import Attempts
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["AbstractUser", "Attempts", "EndReason", "Event", "Login", "Topic", "User"]
+__all__ = ["AbstractUser", "Attempts", "EndReason", "Ending", "Event", "Login", "Topic", "User"]
 
 
 class EmailAddressField(models.EmailField):  # type: ignore[type-arg]

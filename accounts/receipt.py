@@ -45,10 +45,20 @@ def wanted() -> Iterator[Receipt]:
 
     A batch may end many times, a transaction each, and ask in between.
     """
-    mine = Wanted()
-    before = feed.wanted.set(mine)
+    with going_on(Wanted()) as mine:
+        yield mine
+
+
+@contextmanager
+def going_on(told: Wanted) -> Iterator[Receipt]:
+    """As `wanted`, under a receipt of which so much has been told before, perhaps by another process.
+
+    What of that was never pushed stays true: no process has counted it, so that only those who have read the
+    ledger since the last push are said to know.
+    """
+    before = feed.wanted.set(told)
     try:
-        yield Receipt(mine)
+        yield Receipt(told)
     finally:
         feed.wanted.reset(before)
 

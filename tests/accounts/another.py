@@ -118,6 +118,24 @@ def end(*ids: str) -> int:
     return logins.end(map(UUID, ids), reason=EndReason.REVOKED_BY_OPERATOR)
 
 
+def step(ending: str, *, seconds: float = 0) -> int:
+    """Take one step of an act that ends many Logins."""
+    from accounts import endings
+    from accounts.endings import Ending
+
+    return endings.work(Ending.objects.get(pk=ending), seconds=seconds).ended
+
+
+def work(ending: str) -> int:
+    """Go on with it, ten Logins a step as in the tests of it, to the end."""
+    from accounts import batches, endings
+
+    for name in ("FEWEST", "FIRST", "MOST"):
+        setattr(batches, name, 10)
+    endings.MOST_ENDS_EACH_SECOND = endings.SQLITE_MOST_ENDS_EACH_SECOND = 1_000_000
+    return step(ending, seconds=60)
+
+
 def see(login: str) -> None:
     """Have the use of a Login written at once."""
     from accounts import logins
@@ -180,6 +198,8 @@ VERBS: dict[str, Callable[..., object]] = {
     "await ended": await_ended,
     "end": end,
     "see": see,
+    "step": step,
+    "work": work,
     "make operator": make_operator,
     "publish": publish,
     "reader": reader,
