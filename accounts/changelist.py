@@ -29,6 +29,8 @@ class PagedChangeList(ChangeList):
     walk: Walk
     page: Page
     errors: list[str]
+    # What is looked for, as it was typed, where the list is one of Logins.
+    asked: dict[str, str] | None = None
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         """All that match, for an action on some of them; none where the address asks for what cannot be."""

@@ -96,7 +96,7 @@ class Ending(models.Model):
 
     class Meta:
         ordering = ("-begun_at", "-pk")
-        default_permissions = ("view",)
+        default_permissions = ()  # those of Logins
         verbose_name = _("ending of many logins")
         verbose_name_plural = _("endings of many logins")
 
@@ -170,13 +170,18 @@ def begin(
     by: AbstractUser | None,
     spared: uuid.UUID | None,
     counted: Counted,
+    key: uuid.UUID | None = None,
     request: HttpRequest | None = None,
 ) -> Ending:
-    """Write down what is to be ended; nothing has ended yet. ValueError for no reason or a long one."""
+    """Write down what is to be ended; nothing has ended yet. ValueError for no reason or a long one.
+
+    Under the same `key` an act begins once: IntegrityError for the second time.
+    """
     if not 0 < len(why.strip()) <= LONGEST_WHY:
         raise ValueError(f"a reason of 1 to {LONGEST_WHY} characters")
     with transaction.atomic():
         ending = Ending.objects.create(
+            id=key or uuid.uuid4(),
             search=search.values(),
             why=why.strip(),
             by_id=by.pk if by else None,

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import (
     carried,
+    ending_begin,
     filters,
     listing,
     logins,
@@ -119,7 +120,19 @@ class LoginAdmin(PagedAdmin, ReadOnlyAdmin):
             wanted = Search.read(asked)
         except BadSearch as bad:
             return changelist.refuse(*(self._told(name, error) for name, error in bad.errors.items()))
+        changelist.asked = asked
         return listing.walk(wanted, by=self.sorts[column], is_descending=is_descending)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Django's, and the way to end everything that matches, if there may be anything to end."""
+        answer = super().changelist_view(request, extra_context)
+        found = getattr(answer, "context_data", None) or {}
+        if "cl" in found and self.has_end_permission(request):
+            found["end_before_url"] = reverse("admin:accounts_ending_before")
+            found["end_everything_url"] = ending_begin.offered(found["cl"])
+        return answer
 
     def _asked(self, request: HttpRequest) -> dict[str, str]:
         names = [each.parameter_name for each in self.list_filter]

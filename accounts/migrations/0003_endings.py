@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "ending of many logins",
                 "verbose_name_plural": "endings of many logins",
                 "ordering": ("-begun_at", "-pk"),
-                "default_permissions": ("view",),
+                "default_permissions": (),
             },
         ),
     ]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -13,10 +14,12 @@ from django.contrib.auth.models import Group
 from django.core import mail as django_mail
 from django.test import Client
 
-from accounts import mail
+from accounts import endings, mail
+from accounts.endings import Counted, Ending
 from accounts.events import Event
 from accounts.logins import Login
 from accounts.models import User
+from accounts.search import Search
 from accounts.testing import alice, bob
 from tests.accounts.staff import GROUPS, LOGINS, PEOPLE, act, colleague, enter, operator, the_login, token
 from tests.tokens_stateless import rings
@@ -26,6 +29,7 @@ from tokens_stateless import keyring
 from tokens_stateless.models import Client as Party
 from tokens_stateless.models import SigningKey
 
+ENDINGS = "/admin/accounts/ending/"
 EVENTS, KEYS, CLIENTS = (
     "/admin/accounts/event/",
     "/admin/tokens_stateless/signingkey/",
@@ -100,6 +104,28 @@ def client_form(**changes: str) -> dict[str, str]:
     return {"name": "Reports", "audiences": API, "scopes": "read", "is_active": "on", **changes}
 
 
+def an_act() -> Ending:
+    """An act that somebody has begun; each time the same."""
+    search, counted = Search(email=ALICE), Counted(logins=2, people=1)
+    found = Ending.objects.first()
+    return found or endings.begin(search, why="a drill", by=None, spared=None, counted=counted)
+
+
+def begun(client: Client) -> Any:
+    return client.post(f"{ENDINGS}begin/?email={ALICE}", {"key": str(uuid4()), "why": "a drill"})
+
+
+def moved(verb: str) -> Callable[[Client], Any]:
+    """One of the buttons of an act; what is to go on is stopped before."""
+
+    def post(client: Client) -> Any:
+        if verb == "work":
+            endings.stop(an_act())
+        return client.post(f"{ENDINGS}{an_act().pk}/{verb}/", {"go on": "yes"})
+
+    return post
+
+
 def mails_to_her() -> int:
     mail.wait()
     return sum(ALICE in message.to for message in django_mail.outbox)
@@ -149,6 +175,14 @@ ACTS: dict[str, Act] = {
         WHO_ENDS,
         "login_ended",
     ),
+    "list of acts that end many, one act": Act(
+        look(lambda: f"{ENDINGS}{an_act().pk}/change/"), None, WHO_LOOKS
+    ),
+    "see what an act would end": Act(look(f"{ENDINGS}begin/?email={ALICE}"), None, WHO_ENDS),
+    "end everything that matches": Act(begun, Ending.objects.count, WHO_ENDS, "ending_begun"),
+    "go on with it": Act(moved("work"), live, WHO_ENDS, "ending_taken_up"),
+    "stop it": Act(moved("stop"), lambda: an_act().stopped_at, WHO_ENDS, "ending_stopped"),
+    "leave the rest alone": Act(moved("drop"), lambda: an_act().dropped_at, WHO_ENDS, "ending_dropped"),
     "list of people, one person": Act(changes((PEOPLE, User.objects)), None, WHO_LOOKS),
     "end all of chosen people": Act(
         lambda client: act(client, "end_all_logins", her(), at=PEOPLE), live, WHO_ENDS, "login_ended"
