@@ -104,11 +104,10 @@ class Thief:
         wait_until(met, what=f"{WORKERS} processes have answered")
 
 
-def signed_in(origin: str, agent: str) -> dict[str, str]:
-    """The tokens of a program in which Alice has signed in."""
-    tokens: dict[str, str] = (
-        Program(origin).send("POST", "/api/token/", CREDENTIALS, **{"User-Agent": agent}).json()
-    )
+def signed_in(origin: str, agent: str, *, email: str = ALICE) -> dict[str, str]:
+    """The tokens of a program in which somebody (Alice) has signed in."""
+    who, headers = {**CREDENTIALS, "email": email}, {"User-Agent": agent}
+    tokens: dict[str, str] = Program(origin).send("POST", "/api/token/", who, **headers).json()
     return tokens
 
 
@@ -224,3 +223,19 @@ def test_a_thief_is_found_and_shut_out_of_every_process(
     olga.see("0 live logins")
     assert Program(site.server.origin).send("POST", "/api/token/", CREDENTIALS).status == 401
     assert not any(one.status == 200 for one in thief.everywhere())
+
+
+def test_what_is_to_be_spared_is_still_checked_after_the_password(visit: Visit, site: Site) -> None:
+    origin, olga = site.server.origin, visit(width=375)
+    held = {name: signed_in(origin, name, email="bob@example.com")["access"] for name in ("phone", "laptop")}
+    olga.sign_in("olga@example.com", path="/login/?next=/admin/accounts/user/?q=bob")
+    site.server.manage("shell", "--verbosity=0", "-c", AN_HOUR_AGO)
+    olga.page.get_by_role("link", name="bob@example.com").click()
+
+    line = olga.page.locator(".live-logins li", has_text="phone")
+    line.get_by_role("checkbox", name="Spare").check()
+    assert press(olga, "End all but those to spare")
+
+    olga.see("1 login was ended.")
+    wait_until(lambda: Program(origin).bearer(held["laptop"]).status == 401, what="the laptop is out")
+    assert Program(origin).bearer(held["phone"]).status == 200
