@@ -132,8 +132,8 @@ def stolen_from(alice: Visitor) -> str:
 def press(olga: Visitor, button: str) -> bool:
     """Press a button of a person's page, with the password if it is asked for; whether it was."""
     page = olga.page.url.partition("?")[0].removeprefix(olga.site.server.origin)
-    olga.press(button)
-    olga.page.wait_for_load_state()
+    with olga.page.expect_navigation():
+        olga.press(button)
     if "/login/again/" not in olga.page.url:
         return False
     olga.see("What you asked for has not been done yet.")
