@@ -15,13 +15,13 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
-from django.utils import formats
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from accounts import ending_begin, endings
+from accounts.ending_begin import number
 from accounts.endings import Ending
 from accounts.receipt_admin import WAIT_SECONDS
 from accounts.search import BadSearch
@@ -170,7 +170,7 @@ class EndingAdmin(ReadOnlyAdmin):
     @admin.display(description=_("confirmed"))
     def counted(self, ending: Ending) -> str:
         """What the confirmation said."""
-        numbers = {"logins": _number(ending.logins), "people": _number(ending.people)}
+        numbers = {"logins": number(ending.logins), "people": number(ending.people)}
         return str(_("logins: %(logins)s, people: %(people)s") % numbers)
 
     @admin.display(description=_("spared"))
@@ -184,7 +184,7 @@ class EndingAdmin(ReadOnlyAdmin):
     @admin.display(description=_("ended"))
     def progress(self, ending: Ending) -> str:
         """How many of how many."""
-        numbers = {"ended": _number(ending.ended), "logins": _number(ending.logins)}
+        numbers = {"ended": number(ending.ended), "logins": number(ending.logins)}
         if ending.finished_at is not None:
             return str(_("%(ended)s logins ended") % numbers)
         return str(_("%(ended)s of about %(logins)s logins ended") % numbers)
@@ -199,7 +199,3 @@ class EndingAdmin(ReadOnlyAdmin):
         if ending.stopped_at is not None:
             return str(_("stopped"))
         return str(_("unfinished; nobody works on it") if ending.is_abandoned else _("at work"))
-
-
-def _number(number: int) -> str:
-    return formats.number_format(number, use_l10n=True, force_grouping=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 from django import forms
@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -27,6 +27,18 @@ from accounts.search import BadSearch, Search
 if TYPE_CHECKING:
     from accounts.changelist import PagedChangeList
     from accounts.ending_admin import EndingAdmin
+
+
+class Written(NamedTuple):
+    """So many Logins of so many people, for people."""
+
+    logins: str
+    people: str
+
+
+def number(value: int) -> str:
+    """A number with its thousands apart."""
+    return formats.number_format(value, use_l10n=True, force_grouping=True)
 
 
 class ConfirmForm(forms.Form):
@@ -133,6 +145,7 @@ def confirm(admin: EndingAdmin, request: HttpRequest) -> HttpResponse | Ending:
     told = {
         "search": search,
         "counted": counted,
+        "written": Written(number(counted.logins), number(counted.people)),
         "form": form,
         "here": here,
         "is_everything": not search.given(),
