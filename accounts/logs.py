@@ -44,7 +44,7 @@ class LineFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         name = f" [{request_id.get()}]" if request_id.get() else ""
-        line = f"{record.levelname} {record.name}{name} {_visible(_short(record.getMessage()))}"
+        line = f"{record.levelname} {record.name}{name} {visible(_short(record.getMessage()))}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -89,7 +89,7 @@ def _small(value: Any, depth: int = 0) -> Any:
     return value if value is None or isinstance(value, float) else _text(value)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Control characters, line ends and marks of direction as they are written in a program."""
     return "".join(
         character

@@ -6,7 +6,7 @@ wanted may be, no more than `LOOK` rows are read for it (accounts/fence.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -19,6 +19,8 @@ from django.utils import timezone
 from accounts import fence
 
 SIZE = 50
+# Of a page that nobody looks at.
+AT_ONCE = 500
 # How many rows are read at most to fill a page, with how many that is tried first, and to tell the number.
 LOOK, GLANCE, COUNTED = 600, 200, 200
 # Of so many rows any order is cheap, wherever they are.
@@ -136,20 +138,34 @@ class Walk:
             last = None if self.is_exact else self._last(place)
             if place == Place(is_back=False):
                 total = Total(len(keys), is_all=last is None)
-        by_pk = {row.pk: row for row in rows.filter(pk__in=[pk for _value, pk in keys])} if keys else {}
         onward = keys[-1] if len(found) > size else last
         ahead = None if onward is None else str(Place(place.is_back, onward))
         behind = None if place.key is None else _behind(keys, last, is_back=place.is_back)
         if place.is_back:
             keys.reverse()
         return Page(
-            # Who was deleted between two statements is left out.
-            rows=[by_pk[pk] for _value, pk in keys if pk in by_pk],
+            rows=_rows(rows, keys),
             next=behind if place.is_back else ahead,
             previous=ahead if place.is_back else behind,
             total=total or self._total(),
             looked_to=last[0] if last else None,
         )
+
+    def each(self, rows: QuerySet[Any], *, size: int | None = None) -> Iterator[Any]:
+        """All that is wanted, in order, with no more than a page of it in memory.
+
+        A page is read after the other, so that whatever is written meanwhile has to wait for nobody; by what
+        changes ("seen"), a row may come twice or be passed over.
+        """
+        place: Place | None = Place(is_back=False)
+        size = size or AT_ONCE
+        while place is not None:
+            found = self._found(place, size) if self.few is None else self._of_few(place, size)[0]
+            keys = found[:size]
+            yield from _rows(rows, keys)
+            last = None if self.is_exact or self.few is not None else self._last(place)
+            onward = keys[-1] if len(found) > size else last
+            place = Place(is_back=False, key=onward) if onward else None
 
     def total(self) -> Total:
         """How many are wanted, as far as the count costs no more than a page does; one statement."""
@@ -229,6 +245,12 @@ class Walk:
         rows = looked.order_by(*self._order(is_back=not place.is_back))
         found = rows.values_list(self.along.column, "pk", "looked")[:1]
         return next(((value, pk) for value, pk, number in found if number >= LOOK), None)
+
+
+def _rows(rows: QuerySet[Any], keys: Sequence[Key]) -> list[Any]:
+    """In the order of these keys; who was deleted between two statements is left out."""
+    by_pk = {row.pk: row for row in rows.filter(pk__in=[pk for _value, pk in keys])} if keys else {}
+    return [by_pk[pk] for _value, pk in keys if pk in by_pk]
 
 
 def _behind(keys: Sequence[Key], last: Key | None, *, is_back: bool) -> str:
