@@ -97,6 +97,13 @@ def uuid(text: str, *, name: str) -> UUID:
         refuse(f"argument {name}: “{text}” is no id.")
 
 
+def plain(text: str, *, name: str) -> str:
+    """The text itself; CommandError (exit code 2) for bytes that are none in the encoding of the shell."""
+    if any(0xD800 <= ord(each) < 0xE000 for each in text):
+        refuse(f"argument {name}: This is no text.")
+    return text
+
+
 def refuse(*errors: str) -> NoReturn:
     """Raise what ends the command with the exit code of a command line that cannot be read."""
     raise CommandError("\n".join(map(logs.visible, errors)), returncode=USAGE)

@@ -95,9 +95,9 @@ def show_list(out: OutputWrapper, err: OutputWrapper, options: Mapping[str, Any]
     if options["json"]:
         count = sum(_each(lambda one: terminal.put_json(out, described(one)), found))
     elif out.isatty():
-        count = terminal.put_table(out, COLUMNS, map(_row, found))
+        count = terminal.put_table(out, COLUMNS, map(row, found))
     else:
-        count = sum(_each(lambda one: terminal.put_tabs(out, _row(one)), found))
+        count = sum(_each(lambda one: terminal.put_tabs(out, row(one)), found))
     _tell(out if out.isatty() and not options["json"] else err, walk, count, limit, options)
 
 
@@ -125,7 +125,8 @@ def _tell(out: OutputWrapper, walk: Walk, count: int, limit: int, options: Mappi
     terminal.put(out, f"{count:,} of {known} logins; --limit 0 shows all")
 
 
-def _row(login: Login) -> list[Any]:
+def row(login: Login) -> list[Any]:
+    """What stands in the columns."""
     return [
         login.pk, login.user or f"deleted ({login.user_uuid})", _state(login), login.started_at,
         login.address, login.flow, login.device, login.seen_at, login.expires_at,
@@ -178,7 +179,7 @@ def show_one(out: OutputWrapper, options: Mapping[str, Any]) -> None:
         _put_moment(out, moment)
     if others:
         terminal.put(out, "\nOther Logins of the same person:")
-        terminal.put_table(out, COLUMNS, map(_row, others))
+        terminal.put_table(out, COLUMNS, map(row, others))
 
 
 def _story(login: Login) -> Iterator[Moment]:

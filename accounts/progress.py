@@ -1,7 +1,8 @@
-"""Runs cleaning for a command: shows how far it is, and stops between two batches when it is told to."""
+"""Long work of a command: shows how far it is, and stops between two batches when it is told to."""
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
@@ -12,9 +13,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
 
+from accounts import events, terminal
 from accounts.cleaning import Step
 
 EVERY_SECONDS = 0.2
+BAR_CELLS = 24
 
 
 class Told:
@@ -31,7 +34,7 @@ def run(steps: Iterable[Step], *, stdout: OutputWrapper, verbosity: int) -> None
     begun is rolled back, and nothing is half done. A signal that was ignored at the start stays so (a shell
     does that to what it runs in the background).
     """
-    with _told_to_stop() as told:
+    with told_to_stop() as told, untorn(stdout):
         for step in steps:
             count = _do(step, told, stdout=stdout, verbosity=verbosity)
             if told.signal:
@@ -42,24 +45,81 @@ def run(steps: Iterable[Step], *, stdout: OutputWrapper, verbosity: int) -> None
 
 
 def _do(step: Step, told: Told, *, stdout: OutputWrapper, verbosity: int) -> int:
-    shown = verbosity > 0 and stdout.isatty()
-    count, began = 0, time.monotonic()
-    due = began + EVERY_SECONDS
+    count, line = 0, Line(stdout, verbosity=verbosity)
     for rows in step.batches:
         count += rows
-        if shown and (now := time.monotonic()) >= due:
-            stdout.write(f"\r\x1b[K{count:,} {step.done} ({count / (now - began):,.0f} a second)", ending="")
-            stdout.flush()
-            due = now + EVERY_SECONDS
+        line.show(f"{count:,} {step.done}", count=count)
         if told.signal:
             break
-    if shown and due > began + EVERY_SECONDS:
-        stdout.write("\r\x1b[K", ending="")
+    line.clear()
     return count
 
 
+class Line:
+    """The line of a terminal that tells how far somebody is; nothing where there is no terminal."""
+
+    def __init__(self, stdout: OutputWrapper, *, verbosity: int) -> None:
+        self._stdout = stdout if verbosity > 0 and stdout.isatty() else None
+        self._began = time.monotonic()
+        self._due = self._began + EVERY_SECONDS
+        self._is_there = False
+
+    def show(self, text: str, *, count: int, share: float | None = None) -> None:
+        """Say this now, if nothing was said for a while: after so many rows, and so much of the whole."""
+        if self._stdout is None or (now := time.monotonic()) < self._due:
+            return
+        passed = now - self._began
+        pace = f"{count / passed:,.0f} a second"
+        if share is not None:
+            # The share of ids that were passed, and not of rows; the more of them, the better it foretells.
+            left = f", {passed / share * (1 - share):,.0f} s left" if share > 0.02 else ""
+            full = int(share * BAR_CELLS)
+            text, pace = f"[{'#' * full:.<{BAR_CELLS}}] {share:4.0%}  {text}", pace + left
+        # The last cell stays free: some terminals would begin a new line.
+        line = terminal.fit(f"{text} ({pace})", max(1, terminal.width() - 1)).rstrip()
+        self._stdout.write(f"\r\x1b[K{line}", ending="")
+        self._stdout.flush()
+        self._due, self._is_there = now + EVERY_SECONDS, True
+
+    def clear(self) -> None:
+        """Take the line away, before something is said that stays."""
+        if self._stdout is not None and self._is_there:
+            self._stdout.write("\r\x1b[K", ending="")
+            self._is_there = False
+
+
 @contextmanager
-def _told_to_stop() -> Iterator[Told]:
+def untorn(stdout: OutputWrapper) -> Iterator[None]:
+    """Keep the log of events out of the terminal in which a line is shown; the ledger has them as rows.
+
+    Whatever else the log is written to has them too: only what goes to a terminal is held back.
+    """
+    shown = [
+        handler
+        for handler in (*events.logger.handlers, *logging.getLogger().handlers)
+        if isinstance(handler, logging.StreamHandler) and _is_terminal(handler.stream)
+    ]
+    shown = shown if stdout.isatty() else []
+    for handler in shown:
+        handler.addFilter(_is_no_event)
+    try:
+        yield
+    finally:
+        for handler in shown:
+            handler.removeFilter(_is_no_event)
+
+
+def _is_terminal(stream: Any) -> bool:
+    return bool(getattr(stream, "isatty", bool)())
+
+
+def _is_no_event(record: logging.LogRecord) -> bool:
+    return record.name != events.logger.name or record.levelno > logging.INFO
+
+
+@contextmanager
+def told_to_stop() -> Iterator[Told]:
+    """Meanwhile Ctrl-C and SIGTERM are written down once; the second one ends the command at once."""
     told = Told()
     former: dict[signal.Signals, Any] = {}
 

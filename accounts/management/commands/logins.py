@@ -9,8 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 from django.db import OperationalError
 
-from accounts import login_command, logs, terminal, watch_command
+from accounts import ending_command, login_command, logs, terminal, watch_command
 
+# As of a program that Ctrl-C has ended.
+INTERRUPTED = 130
 EPILOG = """
 It needs the database and nothing else: no web process and no Redis.
 `manage.py logins VERB --help` tells the rest, with examples and exit codes.
@@ -34,6 +36,9 @@ class Command(BaseCommand):
         of = login_command
         self._add("list", of.LIST_HELP, of.LIST, of.LIST_EXAMPLES, of.add_list_arguments)
         self._add("show", of.SHOW_HELP, of.SHOW, of.SHOW_EXAMPLES, of.add_show_arguments)
+        end = ending_command
+        self._add("end", end.END_HELP, end.END, end.END_EXAMPLES, end.add_end_arguments)
+        self._add("end-before", end.BEFORE_HELP, end.BEFORE, end.BEFORE_EXAMPLES, end.add_before_arguments)
         watching = watch_command
         self._add("watch", watching.HELP, watching.TEXT, watching.EXAMPLES, watching.add_arguments)
 
@@ -57,6 +62,8 @@ class Command(BaseCommand):
         with terminal.quiet_pipe():
             try:
                 self._do(verb, options)
+            except KeyboardInterrupt:
+                raise CommandError("Stopped.", returncode=INTERRUPTED) from None
             except OperationalError as error:
                 raise CommandError(logs.visible(f"The database failed: {error}")) from None
 
@@ -65,5 +72,9 @@ class Command(BaseCommand):
             login_command.show_list(self.stdout, self.stderr, options)
         elif verb == "show":
             login_command.show_one(self.stdout, options)
+        elif verb == "end":
+            ending_command.end(self.stdout, options)
+        elif verb == "end-before":
+            ending_command.end_before(self.stdout, options)
         else:
             watch_command.watch(self.stdout, self.stderr, options)
