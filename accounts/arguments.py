@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 from uuid import UUID
 
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, DjangoHelpFormatter
 
 from accounts import flows, logs
 from accounts.logins import EndReason
@@ -34,6 +34,10 @@ META = {
     "login": "ID",
     "person": "ID",
 }
+
+
+class HelpFormatter(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Django's, which leaves the lines of examples as they are."""
 
 
 def _helps() -> Mapping[str, str]:

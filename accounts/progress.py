@@ -26,8 +26,10 @@ class Told:
     signal: int | None = None
 
 
-def run(steps: Iterable[Step], *, stdout: OutputWrapper, verbosity: int) -> None:
+def run(steps: Iterable[Step], *, stdout: OutputWrapper, verbosity: int, is_json: bool = False) -> None:
     """Do all steps and say how many rows there were; on a terminal also meanwhile, with verbosity 0 nothing.
+
+    In JSON, an object for each step, whatever the verbosity; of the one in which it was stopped as well.
 
     Ctrl-C (and SIGTERM) lets the batch that has begun be committed, says where it stood, and raises
     CommandError with the exit status that shells expect. A second one ends it at once: the batch that has
@@ -36,11 +38,13 @@ def run(steps: Iterable[Step], *, stdout: OutputWrapper, verbosity: int) -> None
     """
     with told_to_stop() as told, untorn(stdout):
         for step in steps:
-            count = _do(step, told, stdout=stdout, verbosity=verbosity)
+            count = _do(step, told, stdout=stdout, verbosity=0 if is_json else verbosity)
+            if is_json:
+                terminal.put_json(stdout, {"done": step.done, "rows": count})
             if told.signal:
                 stood = f"Stopped when {count} {step.done}. That stays done; run it again to go on."
                 raise CommandError(stood, returncode=128 + told.signal)
-            if verbosity:
+            if verbosity and not is_json:
                 stdout.write(f"{count} {step.done}")
 
 

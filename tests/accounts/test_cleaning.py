@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import signal
@@ -267,6 +268,17 @@ def test_a_file_gets_the_sums_alone_and_verbosity_0_nothing(
     assert "\r" not in told.getvalue()
     assert ("3 expired " in told.getvalue()) is not quiet
     assert (told.getvalue() == "") is quiet
+
+
+def test_a_program_is_told_each_kind_of_rows() -> None:
+    million.logins(3, flow="session", seen_ago=DAY, expires_in=timedelta())
+    told = io.StringIO()
+
+    call_command("prune", "--json", stdout=told, verbosity=0)
+
+    lines = [json.loads(line) for line in told.getvalue().splitlines()]
+    assert lines[0] == {"done": "logins had timed out and are recorded as ended", "rows": 3}
+    assert len(lines) >= 2
 
 
 @pytest.fixture

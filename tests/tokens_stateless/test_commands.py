@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from io import StringIO
 
@@ -47,6 +48,23 @@ def test_list_shows_each_key_what_it_does_and_until_when() -> None:
     assert lines["standby"].endswith(
         "since 2026-11-22 13:00 UTC  published; may sign from 2026-11-22 13:05 UTC on"
     )
+
+
+def test_list_tells_programs_the_same_and_no_private_part() -> None:
+    keyring.ensure()
+    rings.ripen()
+    keyring.rotate()
+
+    found = [json.loads(line) for line in said("list", "--json").splitlines()]
+
+    assert {key["kid"]: key["state"] for key in found} == rings.states()
+    told = {key["state"]: {name for name, value in key.items() if value} for key in found}
+    always = {"kid", "algorithm", "state", "since"}
+    assert told == {
+        "standby": always | {"may_sign_from"},
+        "current": always | {"rotation_due_at"},
+        "previous": always | {"verifies_until", "removable_at"},
+    }
 
 
 def test_list_of_nothing_is_empty() -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import RawDescriptionHelpFormatter
 from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, no_translations
 from django.db import OperationalError
 
-from accounts import ending_command, login_command, logs, terminal, watch_command
+from accounts import arguments, ending_command, login_command, logs, terminal, watch_command
 
 # As of a program that Ctrl-C has ended.
 INTERRUPTED = 130
@@ -28,7 +27,8 @@ class Command(BaseCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Django's, with a last word."""
-        return super().create_parser(prog_name, subcommand, epilog=EPILOG, **kwargs)
+        kwargs |= {"epilog": EPILOG.strip(), "formatter_class": arguments.HelpFormatter}
+        return super().create_parser(prog_name, subcommand, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One verb, and what it needs."""
@@ -50,7 +50,7 @@ class Command(BaseCommand):
             help=short,
             description=text.strip(),
             epilog=examples.strip(),
-            formatter_class=RawDescriptionHelpFormatter,
+            formatter_class=arguments.HelpFormatter,
             # Of what ends Logins nothing is to be guessed.
             allow_abbrev=False,
         )

@@ -8,8 +8,19 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from accounts import arguments, terminal
 from tokens_stateless import keyring
 from tokens_stateless.models import KeyState, SigningKey
+
+EPILOG = """
+examples:
+  manage.py signing_keys ensure           at each start, before anything is served
+  manage.py signing_keys rotate --if-due  daily, from cron
+  manage.py signing_keys revoke KID       when a key has leaked; `list` shows its id
+
+exit codes: 0 done, also when nothing was due or to be done; 1 not rotated, no
+such key, or the database failed; 2 the command line cannot be read.
+"""
 
 
 class Command(BaseCommand):
@@ -17,11 +28,17 @@ class Command(BaseCommand):
 
     help = "Signing keys of access tokens: ensure that there are any, list, rotate, or revoke them."
 
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Django's, with examples and exit codes."""
+        kwargs |= {"epilog": EPILOG.strip(), "formatter_class": arguments.HelpFormatter}
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
     def add_arguments(self, parser: CommandParser) -> None:
         """One verb, and what it needs."""
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
         verbs.add_parser("ensure", help="make the current and the standby key if there are none")
-        verbs.add_parser("list", help="show each key, what it is for, and until when")
+        listing = verbs.add_parser("list", help="show each key, what it is for, and until when")
+        listing.add_argument("--json", action="store_true", help="a JSON object for each key, one a line")
         rotating = verbs.add_parser("rotate", help="let the standby key sign from now on")
         rotating.add_argument(
             "--if-due",
@@ -44,6 +61,9 @@ class Command(BaseCommand):
             self._rotate(if_due=options["if_due"])
         elif verb == "revoke":
             self._revoke(options["kid"])
+        elif options["json"]:
+            for key in SigningKey.objects.all():
+                terminal.put_json(self.stdout, _described(key))
         else:
             for key in SigningKey.objects.all():
                 since, outlook = _at(key.since_at), key.outlook(_at)
@@ -71,6 +91,21 @@ class Command(BaseCommand):
         except SigningKey.DoesNotExist as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"revoked: {kid}" if revoked else f"was revoked before: {kid}")
+
+
+def _described(key: SigningKey) -> dict[str, Any]:
+    """What is known of a key but for its private part; instants that do not concern its state are null."""
+    is_current, is_standby = key.state == KeyState.CURRENT, key.state == KeyState.STANDBY
+    return {
+        "kid": key.kid,
+        "algorithm": key.algorithm,
+        "state": key.state,
+        "since": key.since_at,
+        "may_sign_from": key.ready_at if is_standby else None,
+        "rotation_due_at": key.due_at if is_current else None,
+        "verifies_until": key.verifies_until if key.state == KeyState.PREVIOUS else None,
+        "removable_at": key.removable_at,
+    }
 
 
 def _at(instant: datetime) -> str:
