@@ -14,7 +14,7 @@ MANAGE = $(PY) manage.py
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-sqlite test-servers check measure
+.PHONY: help run test test-sqlite test-servers check measure texts
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,13 @@ check: $(VENV)/requirements-dev ## Check style, types, imports, migrations and s
 		$(MAKE) test VENV=.venv-django61 DJANGO=6.1.3 PYTHON="$$python"; \
 	fi
 
+texts: $(VENV)/requirements-dev ## Bring the catalogs of translations up to date with the code (needs GNU gettext)
+	DEBUG=1 $(MANAGE) makemessages --verbosity 0 --all --no-location --no-obsolete --no-wrap \
+		$(foreach other,.venv* tests examples docs staticfiles,--ignore '$(other)')
+	@sed -i.dated '/^"POT-Creation-Date/d' $(CATALOGS) && rm $(addsuffix .dated,$(CATALOGS))
+	DEBUG=1 $(MANAGE) compilemessages --verbosity 0 --ignore '.venv*'
+	@$(PY) -m pytest --quiet tests/test_texts.py
+
 measure: $(VENV)/requirements-measure .secret-key ## Print what authentication costs here, beside simplejwt, knox and Django
 	$(MANAGE) measure $(ARGS)
 
@@ -69,6 +76,8 @@ SERVE = $(PY) -m granian --interface wsgi --no-ws --host 127.0.0.1 --port $(PORT
 PRODUCTION = DEBUG=0 SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))')" \
 	PUBLIC_ORIGIN=https://auth.example.com ALLOWED_HOSTS=auth.example.com EMAIL_URL=smtps://mail.example.com \
 	DATABASE_URL=postgresql://authdemo@db.example.com/authdemo REDIS_URL=rediss://redis.example.com
+
+CATALOGS = $(wildcard locale/*/LC_MESSAGES/*.po */locale/*/LC_MESSAGES/*.po)
 
 # A name on the PATH may be a stub that runs nothing (pyenv's), so each is tried.
 FIND_PYTHON_312 = for python in python3.12 python3.13 python3.14 $(PYTHON) \

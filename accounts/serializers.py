@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts import flows, mine
@@ -80,14 +81,14 @@ class LoginsQuerySerializer(serializers.Serializer):  # type: ignore[type-arg]
     def validate_flow(self, flow: str) -> str:
         """Only a flow that is installed."""
         if flows.get(flow) is None:
-            raise serializers.ValidationError("No such flow.", code="invalid_choice")
+            raise serializers.ValidationError(_("There is no such flow."), code="invalid_choice")
         return flow
 
     def validate_before(self, before: str) -> mine.Position:
         """A place in the list, as `next` names them."""
         position = mine.Position.read(before)
         if position is None:
-            raise serializers.ValidationError("No place in this list.")
+            raise serializers.ValidationError(_("This is no place in this list."))
         return position
 
 

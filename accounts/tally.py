@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -98,5 +99,5 @@ def in_words(time: timedelta) -> str:
     """A short time, rounded up."""
     milliseconds = math.ceil(time / timedelta(milliseconds=1))
     if milliseconds < 1000:
-        return _("%(count)d\N{NO-BREAK SPACE}ms") % {"count": milliseconds}
-    return _("%(count)g\N{NO-BREAK SPACE}s") % {"count": math.ceil(milliseconds / 100) / 10}
+        return f"{milliseconds}\N{NO-BREAK SPACE}ms"
+    return f"{formats.number_format(f'{math.ceil(milliseconds / 100) / 10:g}')}\N{NO-BREAK SPACE}s"

@@ -90,6 +90,14 @@ def npm() -> str:
     return found
 
 
+def xgettext() -> str:
+    """GNU gettext's, which finds the texts in the code; MissingService when there is none."""
+    found = shutil.which("xgettext")
+    if not found:
+        raise MissingService("no xgettext on the PATH: install GNU gettext")
+    return found
+
+
 def _runs(programs: Path, identity: Identity) -> bool:
     with contextlib.suppress(PermissionError):
         version = [str(programs / "initdb"), "--version"]

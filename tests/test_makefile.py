@@ -17,7 +17,7 @@ pytestmark = pytest.mark.nodb
 def test_bare_make_lists_every_command_with_a_line_about_it() -> None:
     listed = dict(line.split(maxsplit=2)[1:] for line in make().stdout.splitlines())
 
-    assert list(listed) == ["help", "run", "test", "check", "measure"]
+    assert list(listed) == ["help", "run", "test", "check", "texts", "measure"]
 
 
 def test_make_run_serves_exactly_what_the_tests_serve(tmp_path: Path) -> None:
