@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
+from django.utils import translation
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import cache_control
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from authdemo.codes import CODES, OAUTH_ERRORS
 from authdemo.problems import CONTENT_TYPE, OAUTH_PREFIXES
@@ -85,9 +88,15 @@ def document_problems(result: Schema, **_context: Any) -> Schema:
 
 @method_decorator(cache_control(public=True, max_age=300), name="get")
 class SchemaView(SpectacularAPIView):
-    """GET /api/schema/: YAML, or JSON where it is asked for. It describes everything to everybody."""
+    """GET /api/schema/: YAML, or JSON where it is asked for; everything to everybody, in English."""
 
     authentication_classes = ()
+
+    def _get_schema_response(self, request: Request) -> Response:
+        # What is said of models and forms would be in the language of whoever asked first: caches keep it.
+        with translation.override("en"):
+            response: Response = super()._get_schema_response(request)  # type: ignore[no-untyped-call]
+        return response
 
 
 class DocsView(SpectacularSwaggerSplitView):

@@ -54,6 +54,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "accounts.present.PresentMiddleware",
+    # Before whatever refuses, so that a refusal, too, is in the language of whoever asked.
+    "authdemo.middleware.LocaleMiddleware",
     "authdemo.problems.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -61,7 +63,6 @@ MIDDLEWARE = [
     "authdemo.headers.NoStoreMiddleware",
     "sessions_stateful.fetch_metadata.FetchMetadataMiddleware",
     "sessions_stateful.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "authdemo.middleware.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "sessions_stateful.middleware.AuthenticationMiddleware",
@@ -172,6 +173,14 @@ STORAGES = {
 DEFAULT_EXCEPTION_REPORTER_FILTER = "authdemo.reports.ReporterFilter"
 
 LANGUAGE_CODE = "en"
+# Each by its own name, for whoever reads no other. The apps bring their texts; these are of the rest.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_NAME = "__Host-language" if HTTPS else "language"
+LANGUAGE_COOKIE_AGE = 31_536_000
+LANGUAGE_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"
 USE_TZ = True
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 
 from authdemo import health, pages, problems, schema
 from sessions_stateful.views import next_stays_here
 
 admin.site.site_header = admin.site.site_title = "authdemo"
-admin.site.index_title = "People, logins, keys and events"
+admin.site.index_title = _("People, logins, keys and events")
 # The list of Logins is wide, and there is little else to go to.
 admin.site.enable_nav_sidebar = False
 
@@ -25,6 +28,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/schema/", schema.SchemaView.as_view(), name="schema"),
     path("api/docs/", schema.DocsView.as_view(url_name="schema"), name="docs"),
+    path("language/", require_POST(set_language), name="language"),
     path("csp-report/", pages.csp_report, name="csp-report"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
