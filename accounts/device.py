@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import models
 from django.forms import GenericIPAddressField
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from ua_parser import BasicResolver, Domain, Parser, load_lazy_builtins
 
@@ -129,6 +130,16 @@ def name(request: HttpRequest) -> str:
     """
     agent: str = request.META.get("HTTP_USER_AGENT", "")
     return _named(agent.encode("utf-8", "replace")[:LONGEST_AGENT].decode("utf-8", "ignore"))
+
+
+def in_words(stored: str | None) -> str:
+    """What `name` has said once, in the active language: it is kept in English. Nothing for None."""
+    if stored is None:
+        return ""
+    if stored in ("", UNKNOWN):
+        return gettext("Unknown device")
+    client, on, system = stored.rpartition(" on ")
+    return gettext("%(client)s on %(system)s") % {"client": client, "system": system} if on else stored
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts import (
+    device,
     filters,
     listing,
     paging,
@@ -25,10 +26,10 @@ from accounts.strict_admin import ReadOnlyAdmin
 class EventAdmin(PagedAdmin, ReadOnlyAdmin):
     """What has happened, newest first."""
 
-    list_display = ("at", "name", "login", "person", "actor_uuid", "address", "device")
+    list_display = ("at", "name", "login", "person", "actor_uuid", "address", "device_label")
     list_filter = (filters.NameFilter,)
     fields = (
-        "at", "name", "whole_login", "whole_person", "actor_uuid", ("address", "device"), "request_id",
+        "at", "name", "whole_login", "whole_person", "actor_uuid", ("address", "device_label"), "request_id",
         "detail",
     )  # fmt: skip
     list_per_page = paging.SIZE
@@ -51,6 +52,11 @@ class EventAdmin(PagedAdmin, ReadOnlyAdmin):
     def person(self, event: Event) -> str:
         """The beginning of the person's id, and the way to all that has happened to them."""
         return _linked(event.user_uuid, to=_events_of, beginning=True)
+
+    @admin.display(description=_("device"))
+    def device_label(self, event: Event) -> str:
+        """The device in words."""
+        return device.in_words(event.device)
 
     @admin.display(description=_("login"))
     def whole_login(self, event: Event) -> str:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import (
     carried,
+    device,
     ending_begin,
     filters,
     listing,
@@ -40,7 +41,7 @@ class LoginAdmin(PagedAdmin, ReadOnlyAdmin):
     list_display = (
         "person",
         "flow_label",
-        "device",
+        "device_label",
         "address",
         "started_at",
         "seen_at",
@@ -61,7 +62,7 @@ class LoginAdmin(PagedAdmin, ReadOnlyAdmin):
     ordering = ("-started_at", "-pk")
     actions = ("end_selected", "end_all_of_these_people")
     fields = (
-        "state", ("user", "user_uuid"), ("flow_label", "id"), ("device", "address"),
+        "state", ("user", "user_uuid"), ("flow_label", "id"), ("device_label", "address"),
         ("started_at", "seen_at"), "ends_by_itself", "ended_at",
     )  # fmt: skip
 
@@ -152,6 +153,11 @@ class LoginAdmin(PagedAdmin, ReadOnlyAdmin):
     def flow_label(self, login: Login) -> str:
         """The flow in words."""
         return login.get_flow_display()
+
+    @admin.display(description=_("device"))
+    def device_label(self, login: Login) -> str:
+        """The device in words."""
+        return device.in_words(login.device)
 
     @admin.display(description=_("state"))
     def state(self, login: Login) -> str:

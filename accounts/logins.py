@@ -165,7 +165,7 @@ class Login(models.Model):
         verbose_name_plural = _("logins")
 
     def __str__(self) -> str:
-        return f"{self.get_flow_display()} · {self.device}"
+        return f"{self.get_flow_display()} · {device.in_words(self.device)}"
 
     def save(
         self,

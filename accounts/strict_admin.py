@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import BadRequest, ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 
 from accounts import (
     events,
@@ -17,6 +18,9 @@ from accounts import (
     recent,
 )
 from accounts.receipt_admin import ReceiptMixin
+
+# The language of what is written once and read by many: the history names each row as `str` does.
+HISTORY = "en"
 
 
 class StrictAdmin(ReceiptMixin):
@@ -28,18 +32,21 @@ class StrictAdmin(ReceiptMixin):
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Django's, and an event."""
         self._tell(request, obj, act="add", message=message)
-        return super().log_addition(request, obj, message)
+        with translation.override(HISTORY):
+            return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Django's, and an event."""
         self._tell(request, obj, act="change", message=message)
-        return super().log_change(request, obj, message)
+        with translation.override(HISTORY):
+            return super().log_change(request, obj, message)
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
         """Django's, and an event for each."""
         for obj in queryset:
             self._tell(request, obj, act="delete", message="")
-        return super().log_deletions(request, queryset)
+        with translation.override(HISTORY):
+            return super().log_deletions(request, queryset)
 
     def _tell(self, request: HttpRequest, obj: Any, *, act: str, message: Any) -> None:
         if self.acts_are_events:
