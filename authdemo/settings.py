@@ -176,6 +176,7 @@ LANGUAGE_CODE = "en"
 # Each by its own name, for whoever reads no other. The apps bring their texts; these are of the rest.
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = ["authdemo.formats"]
 LANGUAGE_COOKIE_NAME = "__Host-language" if HTTPS else "language"
 LANGUAGE_COOKIE_AGE = 31_536_000
 LANGUAGE_COOKIE_SECURE = HTTPS

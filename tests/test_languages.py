@@ -14,6 +14,7 @@ import pytest
 from django.core import mail as outbox
 from django.test import Client, override_settings
 from django.utils import timezone, translation
+from django.utils.formats import date_format
 
 from accounts import credentials, links, logins, mail, notices
 from accounts.logins import EndReason, Login
@@ -328,3 +329,12 @@ def test_a_device_is_said_in_the_language_and_stored_in_english(stored: str, sai
     assert f"<span>{said}</span>" in browser.get("/logins/").text
     told = browser.get("/api/logins/").json()["results"]
     assert stored in [login["device"] for login in told]
+
+
+def test_instants_are_short_enough_in_german_for_a_list_and_the_same_in_a_mail() -> None:
+    at = datetime(2026, 11, 3, 14, 5, tzinfo=timezone.get_default_timezone())
+
+    with translation.override("de"):
+        assert date_format(at, "DATETIME_FORMAT") == "03.11.2026, 14:05"
+    with translation.override("en"):
+        assert date_format(at, "DATETIME_FORMAT") == "Nov. 3, 2026, 2:05 p.m."

@@ -153,8 +153,8 @@ def visit(
     pictures: dict[Path, Page] = request.node.stash.setdefault(PICTURES, {})
     visitors: list[Visitor] = []
 
-    def start(*, width: int = 1280) -> Visitor:
-        context = browser.new_context(viewport={"width": width, "height": 800})
+    def start(*, width: int = 1280, locale: str = "en-US") -> Visitor:
+        context = browser.new_context(viewport={"width": width, "height": 800}, locale=locale)
         context.set_default_timeout(PATIENCE_MS)
         visitor = Visitor(site, context.new_page())
         visitor.page.on("console", visitor.hear)
