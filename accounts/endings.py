@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 LONGEST_WHY = 200
 # Each process reads the ends of the last 30 s again and again (docs/decisions/0025).
-MOST_ENDS_EACH_SECOND = 1000
+MOST_ENDS_EACH_SECOND = 300
 SQLITE_MOST_ENDS_EACH_SECOND = 200
 # A step looks at so many rows for each that it would end.
 LOOK = 10

@@ -1,6 +1,6 @@
 """Very many Logins end from a browser while people work: interrupted, taken up again, true in the end.
 
-ENDINGS=100000 is the long run.
+ENDINGS=100000 is the long run; it wants `-o faulthandler_timeout=3000`.
 """
 
 from __future__ import annotations
