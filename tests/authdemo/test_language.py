@@ -6,8 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+from django.utils import translation
 
+from authdemo.middleware import LocaleMiddleware
 from tests.doors import FORM, nobody
 
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
@@ -44,6 +47,7 @@ def test_what_is_public_is_the_same_in_every_language(path: str) -> None:
     answers = [nobody().get(path, headers={"Accept-Language": language}) for language in ("de", "en")]
 
     assert answers[0].content == answers[1].content
+    assert "Anmeldung" not in answers[0].text
     assert "Content-Language" not in answers[0].headers
     assert "Accept-Language" not in answers[0].headers.get("Vary", "")
 
@@ -107,12 +111,15 @@ def test_another_site_cannot_choose_the_language() -> None:
     assert "language" not in browser.cookies
 
 
-def test_a_switch_on_a_refused_form_leads_somewhere() -> None:
-    """Its own address may know no GET."""
+def test_a_switch_on_the_page_of_an_error_leads_home() -> None:
+    """Its own address may know no GET, or hold the token of a mailed link."""
     refused = nobody(enforce_csrf_checks=True).post("/logout/", headers={"Accept": "text/html"})
+    link = nobody().get("/password/reset/\0/the-token/", headers={"Accept": "text/html"})
 
-    assert refused.status_code == 403
-    assert 'name="next" value="/"' in refused.text
+    assert (refused.status_code, link.status_code) == (403, 400)
+    for answer in (refused, link):
+        assert 'name="next" value="/"' in answer.text
+        assert "the-token" not in answer.text
 
 
 @pytest.mark.parametrize("path", ["/", "/login/", "/nowhere/", "/api/me/", "/logins/"])
@@ -128,3 +135,12 @@ def test_a_language_that_has_no_catalog_here_is_answered_in_english() -> None:
 
     assert browser.get("/login/").headers["Content-Language"] == "en"
     assert nobody(headers={"Accept-Language": "fr"}).get("/login/").headers["Content-Language"] == "en"
+
+
+def test_an_answer_that_looks_at_no_cookie_itself_varies_with_that_of_the_language() -> None:
+    answering = LocaleMiddleware(lambda _request: HttpResponse("words"))
+
+    answer: Any = answering(RequestFactory().get("/", headers=GERMAN))
+
+    assert (answer.headers["Vary"], answer.headers["Content-Language"]) == ("Cookie, Accept-Language", "de")
+    assert translation.get_language() == "en"
