@@ -93,12 +93,6 @@ def walked(
     return {path: wrong for path, wrong in found.items() if wrong}
 
 
-def first_row(visitor: Visitor, path: str) -> str:
-    """Where the first row of a list leads."""
-    visitor.go(path)
-    return visitor.page.locator("#result_list th a").first.get_attribute("href") or ""
-
-
 @pytest.fixture
 def somebody(visit: Visit) -> Visitor:
     """Alice, who is signed in in two browsers and in a program."""
