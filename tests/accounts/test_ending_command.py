@@ -20,10 +20,13 @@ from accounts import ending_run, endings, logins
 from accounts.endings import Ending
 from accounts.logins import EndReason, Login
 from accounts.models import Event, User
-from tests.accounts.rows import a_login, a_person, some_logins
+from tests.accounts.receipts import company
+from tests.accounts.rows import a_login, a_person, on_postgresql, some_logins
 from tests.accounts.shell import environment, program, refused, run, said, terminal, told
 from tests.servers import wait_until
 from tests.web import PROJECT
+
+__all__ = ["company"]
 
 WHY = ("--reason", "laptop stolen")
 HOUR = timedelta(hours=1)
@@ -257,6 +260,21 @@ def test_json_comes_even_when_something_is_left(broken: list[BaseException]) -> 
 
     found = json.loads(out.getvalue())
     assert (found["is_done"], found["logins"], found["ended"]) == (False, 30, Ending.objects.get().ended)
+
+
+@on_postgresql
+@pytest.mark.parametrize("chosen", ["ids", "conditions"])
+@pytest.mark.usefixtures("company")
+def test_the_receipt_counts_the_processes_that_know(chosen: str) -> None:
+    some = some_logins(3)
+    what = [str(login.pk) for login in some] if chosen == "ids" else ["--flow", "token"]
+
+    (found,) = told("end", *what, *WHY, "--yes")
+
+    knowing = found["receipt"]
+    assert (found["ended"], knowing["known"], knowing["processes"]) == (3, 2, 2), knowing
+    assert (knowing["silent"], knowing["settled"]) == ([], True)
+    assert "2 of 2 processes know" in knowing["text"]
 
 
 def test_without_redis_the_receipt_states_the_bound() -> None:
