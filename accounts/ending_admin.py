@@ -177,7 +177,7 @@ class EndingAdmin(ReadOnlyAdmin):
     def spared_login(self, ending: Ending) -> str:
         """The Login of whoever began it."""
         if ending.spared is None:
-            return str(_("none"))
+            return "-"
         url = reverse("admin:accounts_login_change", args=[ending.spared])
         return format_html('<a href="{}">{}</a>', url, ending.spared)
 
