@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import events, strict_json
+from accounts import carried, device, events, strict_json
 from authdemo.demo import PASSWORD, PEOPLE
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """GET /; the demo people are named only where they can exist."""
-    demo = {"demo_people": PEOPLE, "demo_password": PASSWORD} if settings.DEBUG else {}
-    return render(request, "authdemo/home.html", demo)
+    """GET /; the demo people are named only where they can exist. Telling who is here costs no statement."""
+    shown: dict[str, Any] = {"demo_people": PEOPLE, "demo_password": PASSWORD} if settings.DEBUG else {}
+    if request.user.is_authenticated:
+        shown |= {"carried": carried.get(request), "device": device.name(request)}
+    return render(request, "authdemo/home.html", shown)
 
 
 @csrf_exempt

@@ -8,7 +8,9 @@ import logging
 import pytest
 from django.test import Client, override_settings
 
+from accounts.testing import alice
 from authdemo.demo import PASSWORD
+from tests.accounts.staff import enter, the_login
 
 REPORT = {
     "csp-report": {
@@ -47,3 +49,11 @@ def test_the_demo_people_are_named_only_where_they_can_exist() -> None:
         assert PASSWORD not in Client().get("/").text
     with override_settings(DEBUG=True):
         assert PASSWORD in Client().get("/").text
+
+
+def test_the_home_page_tells_which_login_carries_the_very_request() -> None:
+    browser = enter(alice().email)
+    login = the_login("alice@example.com", "session")
+
+    assert "This very request" not in Client().get("/").text
+    assert f"{str(login.pk)[:8]}…" in browser.get("/").text
