@@ -32,6 +32,11 @@ SOURCES = (
 )
 
 
+def listed(what: str, texts: list[str]) -> str:
+    """One in a line: pytest would cut a long list short."""
+    return "\n  ".join([what, *texts])
+
+
 def test_each_app_brings_its_own_texts() -> None:
     assert [str(path.relative_to(PROJECT)) for path in CATALOGS] == [
         "accounts/locale/de/LC_MESSAGES/django.po",
@@ -70,13 +75,18 @@ def test_every_text_is_in_its_catalog(catalog: Path, extracted: Path) -> None:
     here = {message.name for message in messages(catalog)}
     wanted = {message.name for message in messages(extracted / catalog.relative_to(PROJECT))}
 
-    assert sorted(text for _context, text, _plural in wanted - here) == []
-    assert sorted(text for _context, text, _plural in here - wanted) == []
+    missing, gone = (
+        [text for _context, text, _plural in sorted(few)] for few in (wanted - here, here - wanted)
+    )
+    assert not missing, listed("not in the catalog, so run `make texts`:", missing)
+    assert not gone, listed("no longer in the code, so run `make texts`:", gone)
 
 
 @by_place
 def test_every_text_is_translated(catalog: Path) -> None:
-    assert [message.text for message in messages(catalog) if not message.is_done] == []
+    open_ones = [message.text for message in messages(catalog) if not message.is_done]
+
+    assert not open_ones, listed("without a translation, or with a guessed one:", open_ones)
 
 
 @by_place
