@@ -18,6 +18,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from accounts import ending_begin, endings
@@ -86,6 +87,7 @@ class EndingAdmin(ReadOnlyAdmin):
             "begins": request.session.pop(BEGUN, None) == str(ending.pk),
             "tally": tally,
             "receipt_url": reverse("api-receipt", args=[ending.receipt.token]) if tally else None,
+            "title": _("Ending of many logins"),
             "subtitle": None,
         }
         return super().render_change_form(request, context | told, *args, **kwargs)
@@ -120,9 +122,7 @@ class EndingAdmin(ReadOnlyAdmin):
             self.log_change(request, ending, f"Finished: {ending.ended} logins were ended.")
         if not is_script:
             return self._page(ending)
-        return JsonResponse(
-            {"share": ending.share, "text": str(self.progress(ending)), "goes_on": ending.goes_on}
-        )
+        return JsonResponse({"share": ending.share, "text": self.progress(ending), "goes_on": ending.goes_on})
 
     @method_decorator(require_POST)
     def stop(self, request: HttpRequest, key: UUID) -> HttpResponse:
@@ -186,8 +186,13 @@ class EndingAdmin(ReadOnlyAdmin):
         """How many of how many."""
         numbers = {"ended": number(ending.ended), "logins": number(ending.logins)}
         if ending.finished_at is not None:
-            return str(_("%(ended)s logins ended") % numbers)
-        return str(_("%(ended)s of about %(logins)s logins ended") % numbers)
+            return ngettext("%(ended)s login ended", "%(ended)s logins ended", ending.ended) % numbers
+        text = ngettext(
+            "%(ended)s of about %(logins)s login ended",
+            "%(ended)s of about %(logins)s logins ended",
+            ending.logins,
+        )
+        return text % numbers
 
     @admin.display(description=_("state"))
     def state(self, ending: Ending) -> str:
