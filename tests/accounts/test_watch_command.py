@@ -166,9 +166,11 @@ def program_watching(into: Path) -> Iterator[subprocess.Popen[bytes]]:
             program("watch", "--json", "--since", "1m"), cwd=PROJECT,
             env=environment(REDIS_URL="redis://127.0.0.1:1/0"), stdout=file, stderr=file,
         )  # fmt: skip
-        yield process
-        process.kill()
-        process.wait(10)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait(10)
 
 
 def test_a_pipe_gets_each_line_at_once_and_ctrl_c_is_130(tmp_path: Path) -> None:
