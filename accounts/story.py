@@ -156,7 +156,10 @@ def _of_the_row(login: Login) -> Iterable[Moment]:
 def _end(login: Login, at: datetime) -> Moment:
     about = Event.objects.filter(login_id=login.pk, name="login_ended").first() or Event()
     last_use = [(_("last used"), _in_words(login.seen_at))] if login.end_reason in TIMEOUTS else []
-    client = about.detail.get("client")
+    told = [
+        (_("by the client"), about.detail.get("client")),
+        (_("the operator's words"), about.detail.get("why")),
+    ]
     return Moment(
         kind="end",
         at=at,
@@ -165,7 +168,7 @@ def _end(login: Login, at: datetime) -> Moment:
         details=[
             (_("reason"), login.get_end_reason_display()),
             *last_use,
-            *([(_("by the client"), client)] if client else []),
+            *[(label, value) for label, value in told if value],
         ],
         address=about.address,
         device=about.device,

@@ -248,6 +248,16 @@ def test_every_act_stands_in_the_history() -> None:
     assert history(other) == ["The rest was left alone"]
 
 
+def test_the_story_of_a_login_says_why_it_was_ended() -> None:
+    client = operator()
+    [login] = some_logins(1)
+
+    endings.work(act(Search(login=login.pk)), seconds=0)
+
+    story = page(client.get(f"{LOGINS}{login.pk}/change/"))
+    assert re.search(r"operator&#x27;s words</dt> ?<dd>a drill</dd>", story)
+
+
 def test_a_stopped_act_is_not_worked_on_by_a_script_that_has_not_heard() -> None:
     client = operator()
     some_logins(25, a_person("bob@example.com"))
