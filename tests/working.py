@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from authdemo.demo import PASSWORD
-from tests.visitor import Visitor
+from tests.visitor import Answer, Visitor
 
 PAUSE_SECONDS = 0.05
+# An access token lives for five minutes.
+FRESH_SECONDS = 200.0
 
 
 class Work(NamedTuple):
@@ -27,18 +29,33 @@ class Worker:
 
     def __init__(self, origin: str, email: str, *, flow: str, at: str | None = None) -> None:
         self._visitor, self._at = Visitor(origin), at
-        self._headers: dict[str, str] = {}
+        self._refresh = ""
         typed = {"email": email, "password": PASSWORD}
         if flow == "session":
             assert self._visitor.post("/login/", typed).status == 302
         else:
-            access = self._visitor.send("POST", "/api/token/", typed).json()["access"]
-            self._headers["Authorization"] = f"Bearer {access}"
+            self._take(self._visitor.send("POST", "/api/token/", typed))
+
+    def _take(self, answer: Answer) -> int:
+        if answer.status == 200:
+            pair = answer.json()
+            self._access, self._refresh, self._taken_at = pair["access"], pair["refresh"], time.monotonic()
+        return answer.status
 
     def status(self, *, at: str | None = None) -> int:
-        """What their next request gets, at another process if one is named; 0 where nobody answers."""
+        """What their next request gets, at another process if one is named; 0 where nobody answers.
+
+        An access token that is about to expire is refreshed first.
+        """
+        at = at or self._at
         try:
-            return self._visitor.get("/api/me/", at=at or self._at, **self._headers).status
+            if not self._refresh:
+                return self._visitor.get("/api/me/", at=at).status
+            if time.monotonic() - self._taken_at > FRESH_SECONDS:
+                old = {"refresh": self._refresh}
+                if (refused := self._take(self._visitor.send("POST", "/api/token/refresh/", old))) != 200:
+                    return refused
+            return self._visitor.bearer(self._access, at=at).status
         except OSError:
             return 0
 

@@ -108,15 +108,15 @@ def test_very_many_logins_end_from_a_browser_and_nobody_else_notices(
     with people.busy():
         wait_until(lambda: len(people.done) > 200, what="everybody works", seconds=60)
         quiet = list(people.done)
-        began = time.monotonic()
+        began, first = time.monotonic(), olga.page
+        olga.page = first.context.new_page()
+        olga.page.on("console", olga.hear)
         address = begin(olga, moment)
         wait_until(lambda: ended(olga.page) > ENDINGS // 10, what="progress", seconds=LONG_MS / 1000)
 
         # The tab is closed, and with it everything stands still.
-        context = olga.page.context
         olga.page.close()
-        olga.page = context.new_page()
-        olga.page.on("console", olga.hear)
+        olga.page = first
         time.sleep(1.0)  # the step that had begun is to be over
         olga.go(address)
         stood_at = ended(olga.page)
