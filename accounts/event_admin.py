@@ -26,10 +26,10 @@ from accounts.strict_admin import ReadOnlyAdmin
 class EventAdmin(PagedAdmin, ReadOnlyAdmin):
     """What has happened, newest first."""
 
-    list_display = ("at", "name", "login", "person", "actor_uuid", "address", "device_label")
+    list_display = ("at", "name", "login", "person", "actor", "address", "device_label")
     list_filter = (filters.NameFilter,)
     fields = (
-        "at", "name", "whole_login", "whole_person", "actor_uuid", ("address", "device_label"), "request_id",
+        "at", "name", "whole_login", "whole_person", "whole_actor", ("address", "device_label"), "request_id",
         "detail",
     )  # fmt: skip
     list_per_page = paging.SIZE
@@ -53,6 +53,11 @@ class EventAdmin(PagedAdmin, ReadOnlyAdmin):
         """The beginning of the person's id, and the way to all that has happened to them."""
         return _linked(event.user_uuid, to=_events_of, beginning=True)
 
+    @admin.display(description=_("actor"))
+    def actor(self, event: Event) -> str:
+        """As `person`, of who did it."""
+        return _linked(event.actor_uuid, to=_events_of, beginning=True)
+
     @admin.display(description=_("device"))
     def device_label(self, event: Event) -> str:
         """The device in words."""
@@ -67,6 +72,11 @@ class EventAdmin(PagedAdmin, ReadOnlyAdmin):
     def whole_person(self, event: Event) -> str:
         """As `person`, with the whole id."""
         return _linked(event.user_uuid, to=_events_of)
+
+    @admin.display(description=_("actor"))
+    def whole_actor(self, event: Event) -> str:
+        """As `actor`, with the whole id."""
+        return _linked(event.actor_uuid, to=_events_of)
 
 
 def _story_of(login: UUID) -> str:
