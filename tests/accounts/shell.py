@@ -70,6 +70,16 @@ def environment(**variables: str) -> dict[str, str]:
     return {**os.environ, "DATABASE_URL": database_url(str(connection.settings_dict["NAME"])), **variables}
 
 
+def hear_ctrl_c() -> None:
+    """In a new program, before it starts: a shell that has the tests run behind it has them ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _at_the_terminal() -> None:
+    hear_ctrl_c()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """A program of its own from its start to its end, without a terminal."""
     return subprocess.run(
@@ -89,7 +99,7 @@ class Terminal:
         self.process = subprocess.Popen(
             program(*arguments),
             cwd=PROJECT, env=own, stdin=follower, stdout=follower, stderr=follower, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_at_the_terminal,
         )  # fmt: skip
         os.close(follower)
         os.set_blocking(self._leader, False)

@@ -22,7 +22,7 @@ from accounts.logins import EndReason, Login
 from accounts.models import Event, User
 from tests.accounts.receipts import company
 from tests.accounts.rows import a_login, a_person, on_postgresql, some_logins
-from tests.accounts.shell import environment, program, refused, run, said, terminal, told
+from tests.accounts.shell import environment, hear_ctrl_c, program, refused, run, said, terminal, told
 from tests.servers import wait_until
 from tests.web import PROJECT
 
@@ -296,7 +296,7 @@ def test_a_signal_stops_it_between_two_batches(number: signal.Signals) -> None:
     some_logins(count)
     with subprocess.Popen(
         program("end", "--all", *WHY, "--yes", "--json"), cwd=PROJECT, env=environment(),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c,
     ) as process:  # fmt: skip
         wait_until(lambda: live() < count, what="a batch is over")
         process.send_signal(number)

@@ -23,7 +23,7 @@ from accounts import events, logins, watch_command
 from accounts.logins import EndReason
 from accounts.models import Event, User
 from tests.accounts.rows import a_login, a_person, end, start
-from tests.accounts.shell import environment, program, refused, terminal
+from tests.accounts.shell import environment, hear_ctrl_c, program, refused, terminal
 from tests.servers import wait_until
 from tests.web import PROJECT
 
@@ -165,6 +165,7 @@ def program_watching(into: Path) -> Iterator[subprocess.Popen[bytes]]:
         process = subprocess.Popen(
             program("watch", "--json", "--since", "1m"), cwd=PROJECT,
             env=environment(REDIS_URL="redis://127.0.0.1:1/0"), stdout=file, stderr=file,
+            preexec_fn=hear_ctrl_c,
         )  # fmt: skip
         try:
             yield process

@@ -17,7 +17,7 @@ Visit = Callable[..., Visitor]
 def end_as_operator(olga: Visitor, address: str) -> None:
     """End all Logins that the admin's list finds for this address."""
     olga.sign_in("olga@example.com", path="/login/?next=/admin/accounts/login/")
-    olga.page.get_by_role("textbox", name="Search").fill(address)
+    olga.page.get_by_role("searchbox", name="Search").fill(address)
     olga.page.get_by_role("button", name="Search").click()
     olga.page.locator("#action-toggle").check()
     olga.page.get_by_label("Action:").select_option(label="End selected logins")

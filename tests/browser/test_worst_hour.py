@@ -160,7 +160,7 @@ def receipt(olga: Visitor) -> tuple[int | None, float]:
 
 def opens_what_was_replayed(olga: Visitor) -> None:
     """Find the person by the beginning of the address, and the Login that a replay has ended."""
-    olga.page.get_by_role("textbox", name="Search").fill("ALIC")
+    olga.page.get_by_role("searchbox", name="Search").fill("ALIC")
     olga.page.get_by_role("button", name="Search").click()
     row = olga.page.locator("#result_list tbody tr", has_text="a used refresh token came back")
     row.get_by_role("link").first.click()
