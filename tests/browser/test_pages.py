@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Literal
 
 import pytest
@@ -43,32 +42,21 @@ OPTIONS = {
     "runOnly": LOOK_FOR,
     "rules": {"target-size": {"enabled": True}},
 }
-# Which rules are known to be broken, and where: none by our own markup or the admin's, three by Swagger UI,
-# whose elements no style sheet can change.
-NOTHING: Mapping[str, str] = MappingProxyType({})
-SWAGGERS = {
-    # Each operation's line is a button that holds a link to itself.
-    "nested-interactive": "opblock-summary",
-    # Below the title, a heading of the first level, come its groups, of the third.
-    "heading-order": "operations-tag",
-    # The title stands before its own landmark "main", which may not lie in another one.
-    "region": "information-container",
-}
 
 
-def broken(visitor: Visitor, known: Mapping[str, str]) -> list[str]:
-    """What axe finds and is not `known`, as rule and place."""
+def broken(visitor: Visitor) -> list[str]:
+    """What axe finds, as rule and place."""
     found = [
-        (rule["id"], str(node["target"]))
+        f"{rule['id']} at {node['target']}"
         for rule in Axe().run(visitor.page, options=OPTIONS).response["violations"]
         for node in rule["nodes"]
     ]
     # axe itself does what the policy forbids; what the browser says of that is not about the page.
     visitor.heard.clear()
-    return [f"{rule} at {place}" for rule, place in found if known.get(rule, "\0") not in place]
+    return found
 
 
-def faults(visitor: Visitor, *, known: Mapping[str, str] = NOTHING) -> dict[str, list[str]]:
+def faults(visitor: Visitor) -> dict[str, list[str]]:
     """What is wrong with the page that a visitor sees: wide and light, narrow and dark."""
     wrong: dict[str, list[str]] = {}
     for width, scheme in LOOKS:
@@ -77,19 +65,17 @@ def faults(visitor: Visitor, *, known: Mapping[str, str] = NOTHING) -> dict[str,
         if (needed := visitor.page.evaluate("() => document.documentElement.scrollWidth")) > width:
             wrong[f"scrolls at {width}"] = [f"{needed} wide"]
         wrong[f"says at {width}"] = visitor.complaints
-        wrong[f"axe at {width}, {scheme}"] = broken(visitor, known)
+        wrong[f"axe at {width}, {scheme}"] = broken(visitor)
     return {what: told for what, told in wrong.items() if told}
 
 
-def walked(
-    visitor: Visitor, *paths: str, known: Mapping[str, str] = NOTHING
-) -> dict[str, dict[str, list[str]]]:
+def walked(visitor: Visitor, *paths: str) -> dict[str, dict[str, list[str]]]:
     """The faults of each of these pages that has any."""
     found = {}
     for path in paths:
         visitor.page.set_viewport_size({"width": WIDE, "height": 800})
         visitor.go(path)
-        found[path] = faults(visitor, known=known)
+        found[path] = faults(visitor)
     return {path: wrong for path, wrong in found.items() if wrong}
 
 
@@ -229,4 +215,4 @@ def test_the_page_to_try_the_api_on(visit: Visit) -> None:
     alice.page.get_by_text("/api/token/refresh/").first.click()
     alice.page.get_by_text("Try it out").first.wait_for()
 
-    assert faults(alice, known=SWAGGERS) == {}
+    assert faults(alice) == {}
