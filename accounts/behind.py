@@ -14,6 +14,8 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 
 Key = TypeVar("Key", bound=Hashable)
 logger = logging.getLogger(__name__)
+# At the end of the process a batch that has begun is waited for so long.
+LAST_SECONDS = 2.0
 
 
 class Writer(Generic[Key]):
@@ -33,6 +35,7 @@ class Writer(Generic[Key]):
         self._keys: set[Key] = set()
         self._lock = threading.Lock()
         self._writing = threading.Lock()
+        self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
     def put(self, key: Key) -> None:
@@ -59,8 +62,7 @@ class Writer(Generic[Key]):
                 raise
 
     def _run(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(self._interval):
+        while not self._over.wait(self._interval):
             close_old_connections()
             try:
                 self.flush()
@@ -76,5 +78,9 @@ class Writer(Generic[Key]):
                 connections.close_all()
 
     def _last(self) -> None:
+        # A thread that writes a line of the log while the interpreter goes away would have the process aborted.
+        self._over.set()
+        if self._thread:
+            self._thread.join(LAST_SECONDS)
         with contextlib.suppress(Exception):
             self.flush()
