@@ -61,6 +61,8 @@ def faults(visitor: Visitor) -> dict[str, list[str]]:
     wrong: dict[str, list[str]] = {}
     for width, scheme in LOOKS:
         visitor.page.emulate_media(color_scheme=scheme)
+        # The admin's links fade from one colour to the other.
+        visitor.page.evaluate("() => Promise.all(document.getAnimations().map(each => each.finished))")
         visitor.page.set_viewport_size({"width": width, "height": 800})
         if (needed := visitor.page.evaluate("() => document.documentElement.scrollWidth")) > width:
             wrong[f"scrolls at {width}"] = [f"{needed} wide"]
