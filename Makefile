@@ -40,6 +40,7 @@ test-servers:
 	$(PY) -m pytest --stores=redis+postgres \
 		$(if $(CI),,-m "not slow and not browser and not nodb" --ignore=tests/standards) $(ARGS)
 
+# What is slow waits for Redis, PostgreSQL and processes, which know no Django; unless it is the admin's pages.
 check: $(VENV)/requirements-dev ## Check style, types, imports, migrations and settings; test on Django 5.2 and 6.1
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
@@ -51,7 +52,7 @@ check: $(VENV)/requirements-dev ## Check style, types, imports, migrations and s
 	@python=$$($(FIND_PYTHON_312)); if [ -z "$$python" ]; then \
 		echo "NOT TESTED on Django 6.1: there is no Python 3.12 or later"; \
 	else \
-		$(MAKE) test VENV=.venv-django61 DJANGO=6.1.3 PYTHON="$$python"; \
+		$(MAKE) test VENV=.venv-django61 DJANGO=6.1.3 PYTHON="$$python" $(if $(CI),ARGS='-m "not slow or browser"'); \
 	fi
 
 texts: $(VENV)/requirements-dev ## Bring the catalogs of translations up to date with the code (needs GNU gettext)
