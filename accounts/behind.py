@@ -78,7 +78,7 @@ class Writer(Generic[Key]):
                 connections.close_all()
 
     def _last(self) -> None:
-        # A thread that writes a line of the log while the interpreter goes away would have the process aborted.
+        # Writing to the log while the interpreter goes away would have the process aborted.
         self._over.set()
         if self._thread:
             self._thread.join(LAST_SECONDS)
