@@ -22,7 +22,7 @@ SIZE = 50
 # Of a page that nobody looks at.
 AT_ONCE = 500
 # How many rows are read at most to fill a page, with how many that is tried first, and to tell the number.
-LOOK, GLANCE, COUNTED = 600, 200, 200
+LOOK, GLANCE, COUNTED = 450, 150, 150
 # Of so many rows any order is cheap, wherever they are.
 FEW = 1_000
 # How many entries of an index are counted at most.
