@@ -230,3 +230,15 @@ def test_what_a_test_sends_is_no_answer(rest: Callable[[], set[str]]) -> None:
     RequestFactory().get("/", {"access_token": MAKE["access token"]()})
 
     assert rest() == set()
+
+
+@pytest.mark.nodb
+def test_of_thousands_one_is_found_wherever_it_begins() -> None:
+    watch = Watch()
+    secrets = [f"{number:05d}{'x' * (number % 40)}-secret" for number in range(3_000)]
+    watch.remember("session key", *secrets)
+
+    for at, secret in enumerate(secrets):
+        watch.look(secret, f"{'.' * at}{secret}{'.' * 7}")
+
+    assert {leak.place for leak in watch.found()} == set(secrets)
