@@ -114,7 +114,7 @@ def test_the_page_holds_no_script_and_no_style_and_loads_packaged_files_only(cli
     assert [tag for tag, _attrs in tags].count("style") == 0
     assert not [name for _tag, attrs in tags for name in attrs if name == "style" or name.startswith("on")]
     assert all(finders.find(url.removeprefix("/static/")) for url in loaded if url != "/api/docs/?script=")
-    assert len(loaded) == 5
+    assert len(loaded) == 6
 
 
 @pytest.mark.browser
