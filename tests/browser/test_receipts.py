@@ -58,7 +58,7 @@ def test_an_operator_sees_at_once_who_knows(visit: Visit, stores: Stores) -> Non
 
     if stores.postgres and stores.redis:
         # One of the two may not have served anybody yet.
-        olga.page.get_by_text(re.compile(r"(\d) of \1 process(es)? know")).first.wait_for()
+        olga.page.get_by_text(re.compile(r"(\d) of \1 process(es)? know")).first.wait_for(timeout=30_000)
     else:
         olga.see("Every process knows")
 

@@ -150,7 +150,8 @@ def receipt(olga: Visitor) -> tuple[int | None, float]:
     shown = olga.page.get_by_text(
         re.compile(r"(\d) of \1 processes know|Every process knows (?:at its next|within)")
     ).first
-    shown.wait_for()
+    # A process that has just gone (a command) is waited for, and dropped after ten seconds.
+    shown.wait_for(timeout=30_000)
     told = shown.inner_text()
     if all_know := re.search(r"(\d) of \1 processes know", told):
         return int(all_know[1]), 0
