@@ -54,7 +54,7 @@ def test_a_million_ends_cost_no_request_more_than_one_bounded_piece(
 
 
 def test_a_flood_of_what_is_not_ours_is_left_out_in_pieces(neighbours: Neighbours) -> None:
-    """Whoever may write to Redis can make each request check four MACs."""
+    """Whoever may write to Redis can make each request check four MACs; the rest waits for the next ones."""
     near, login, last = neighbours.near, a_login(), uuid4()
     with neighbours.redis.client() as client:
         pipeline = client.pipeline()
@@ -67,5 +67,5 @@ def test_a_flood_of_what_is_not_ours_is_left_out_in_pieces(neighbours: Neighbour
     found = near.ask("feed", "serve", login.pk, login.user_uuid, last)
 
     assert near.ask("feed", "knows", last, UUID(bytes=bytes(16))) == [True, False]
-    assert found["cpu"] < 0.05
+    assert found["requests"] > 10
     assert near.ask("check", login.pk, login.user_uuid) == "good"
