@@ -65,9 +65,9 @@ class EndingAdmin(ReadOnlyAdmin):
             path("before/", of(self.before), name=name.format("before")),
             # Its steps are transactions of their own.
             path(
-                "<uuid:key>/work/",
+                "<uuid:key>/go-on/",
                 transaction.non_atomic_requests(of(self.work)),
-                name=name.format("work"),
+                name=name.format("go_on"),
             ),
             path("<uuid:key>/stop/", of(self.stop), name=name.format("stop")),
             path("<uuid:key>/drop/", of(self.drop), name=name.format("drop")),

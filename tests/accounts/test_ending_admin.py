@@ -167,7 +167,7 @@ def test_the_operator_stays_signed_in() -> None:
     some_logins(13)
     client.post(BEGIN, filled(everybody="on"))
 
-    client.post(f"{ENDINGS}{Ending.objects.get().pk}/work/")
+    client.post(f"{ENDINGS}{Ending.objects.get().pk}/go-on/")
 
     assert statuses(client) == [200]
     assert Login.objects.live().count() == 1
@@ -179,7 +179,7 @@ def test_who_looks_for_their_own_login_by_its_id_is_told_and_signed_out() -> Non
 
     shown = client.get(f"{BEGIN}?login={own}")
     client.post(f"{BEGIN}?login={own}", filled())
-    client.post(f"{ENDINGS}{Ending.objects.get().pk}/work/")
+    client.post(f"{ENDINGS}{Ending.objects.get().pk}/go-on/")
 
     assert "you are signed out" in page(shown)
     assert statuses(client) == [401]
@@ -208,7 +208,7 @@ def test_a_script_is_told_how_far_it_is_until_nothing_goes_on(monkeypatch: pytes
     monkeypatch.setattr("accounts.ending_admin.STEP_SECONDS", 0)
     client = operator()
     some_logins(25, a_person("bob@example.com"))
-    where = f"{ENDINGS}{act(Search(email='bob')).pk}/work/"
+    where = f"{ENDINGS}{act(Search(email='bob')).pk}/go-on/"
 
     told = [client.post(where, headers={"Accept": "application/json"}).json() for _ in range(4)]
 
@@ -226,7 +226,7 @@ def test_without_a_script_a_click_works_for_a_while_and_shows_the_page_again() -
     some_logins(25, a_person("bob@example.com"))
     ending = act(Search(email="bob"), stopped=True)
 
-    answer = client.post(f"{ENDINGS}{ending.pk}/work/", {"go on": "yes"})
+    answer = client.post(f"{ENDINGS}{ending.pk}/go-on/", {"go on": "yes"})
 
     shown = page(client.get(answer.headers["Location"]))
     assert (answer.status_code, "25 logins ended" in shown) == (302, True)
@@ -239,7 +239,7 @@ def test_every_act_stands_in_the_history() -> None:
     client.post(f"{BEGIN}?email=bob", filled())
     ending = Ending.objects.get()
 
-    for verb in ("stop", "stop", "work", "drop"):
+    for verb in ("stop", "stop", "go-on", "drop"):
         client.post(f"{ENDINGS}{ending.pk}/{verb}/", {"go on": "yes"})
     other = act(Search(state="ended"))
     client.post(f"{ENDINGS}{other.pk}/drop/")
@@ -263,7 +263,7 @@ def test_a_stopped_act_is_not_worked_on_by_a_script_that_has_not_heard() -> None
     some_logins(25, a_person("bob@example.com"))
     ending = act(Search(email="bob"), stopped=True)
 
-    told = client.post(f"{ENDINGS}{ending.pk}/work/", headers={"Accept": "application/json"}).json()
+    told = client.post(f"{ENDINGS}{ending.pk}/go-on/", headers={"Accept": "application/json"}).json()
 
     assert (told["goes_on"], Login.objects.live().filter(user__email="bob@example.com").count()) == (
         False,
@@ -288,7 +288,7 @@ def test_only_a_post_with_a_token_moves_an_act() -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = client.cookies
 
-    for verb in ("work", "stop", "drop"):
+    for verb in ("go-on", "stop", "drop"):
         assert client.get(f"{ENDINGS}{ending.pk}/{verb}/").status_code == 405
         assert strict.post(f"{ENDINGS}{ending.pk}/{verb}/").status_code == 403
         assert client.post(f"{ENDINGS}{uuid4()}/{verb}/").status_code == 404

@@ -119,7 +119,7 @@ def moved(verb: str) -> Callable[[Client], Any]:
     """One of the buttons of an act; what is to go on is stopped before."""
 
     def post(client: Client) -> Any:
-        if verb == "work":
+        if verb == "go-on":
             endings.stop(an_act())
         return client.post(f"{ENDINGS}{an_act().pk}/{verb}/", {"go on": "yes"})
 
@@ -180,7 +180,7 @@ ACTS: dict[str, Act] = {
     ),
     "see what an act would end": Act(look(f"{ENDINGS}begin/?email={ALICE}"), None, WHO_ENDS),
     "end everything that matches": Act(begun, Ending.objects.count, WHO_ENDS, "ending_begun"),
-    "go on with it": Act(moved("work"), live, WHO_ENDS, "ending_taken_up"),
+    "go on with it": Act(moved("go-on"), live, WHO_ENDS, "ending_taken_up"),
     "stop it": Act(moved("stop"), lambda: an_act().stopped_at, WHO_ENDS, "ending_stopped"),
     "leave the rest alone": Act(moved("drop"), lambda: an_act().dropped_at, WHO_ENDS, "ending_dropped"),
     "list of people, one person": Act(changes((PEOPLE, User.objects)), None, WHO_LOOKS),
