@@ -247,7 +247,8 @@ class AsyncNodes(_Links):
 
     def __init__(self, where: Whereabouts) -> None:
         super().__init__(where)
-        self._pool = aredis.ConnectionPool.from_url(where.told.url, **limits(where.patience_seconds))
+        waits = limits(where.told.url, patience_seconds=where.patience_seconds)
+        self._pool = aredis.ConnectionPool.from_url(where.told.url, **waits)
         self._pool.connection_kwargs["protocol"] = 2
         self._end: AsyncGenerator[None, None] | None = None
         # Whoever asks takes a turn. Waiting for it takes none of the patience that Redis is given.

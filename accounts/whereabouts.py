@@ -264,18 +264,18 @@ def find(url: str, *, patience_seconds: float) -> Whereabouts:
     return KINDS[told.kind](told, patience_seconds=patience_seconds)
 
 
-def limits(patience_seconds: float) -> dict[str, Any]:
+def limits(url: str, *, patience_seconds: float) -> dict[str, Any]:
     """One try and short waits: what Redis makes quicker must not be slower than without it."""
-    return {
-        "socket_timeout": patience_seconds,
-        "socket_connect_timeout": patience_seconds,
-        "socket_keepalive": True,
-    }
+    waits = {"socket_timeout": patience_seconds, "socket_connect_timeout": patience_seconds}
+    # Nothing is between the ends of a Unix socket, and the client's class for those does not know the word.
+    return waits if urlsplit(url).scheme == "unix" else {**waits, "socket_keepalive": True}
 
 
 def pool_of(url: str, *, patience_seconds: float) -> ConnectionPool:
     """How to connect to one server: nothing is taken from the pool itself."""
-    pool = ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **limits(patience_seconds))
+    pool = ConnectionPool.from_url(
+        url, retry=Retry(NoBackoff(), 0), **limits(url, patience_seconds=patience_seconds)
+    )
     # The third protocol pushes what nobody asked for between the answers.
     pool.connection_kwargs["protocol"] = 2
     return pool

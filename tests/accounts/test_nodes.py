@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from accounts import whereabouts
 from accounts.nodes import AsyncNodes, Link, Nodes
 from tests.fleets import SERVICE, Cluster, Watched, freeze, thaw
 from tests.servers import RedisServer, free_port, wait_until
+from tests.stores import Stores
 
 pytestmark = [pytest.mark.nodb, pytest.mark.redis]
 
@@ -81,6 +83,28 @@ def test_a_server_that_was_restarted_is_asked_at_once_and_has_another_name(
 
     assert value is None
     assert before != name == run_id(redis_server)
+
+
+class OnUnixSocket(RedisServer):
+    """One that is also reached by a file."""
+
+    def command(self) -> Sequence[str | Path]:
+        return [*super().command(), "--unixsocket", self.directory / "s"]
+
+
+def test_a_unix_socket_leads_to_it_in_a_thread_and_in_a_loop(stores: Stores, nodes: Opened) -> None:
+    async def visit(url: str) -> bytes:
+        here = AsyncNodes(whereabouts.find(url, patience_seconds=PATIENCE))
+        found: bytes = (await here.at("key", lambda link: link.aask("GET", "key")))[0]
+        await here.close()
+        return found
+
+    with OnUnixSocket(stores.directory / "unix") as server:
+        url = f"unix://{server.directory}/s"
+        name = put(nodes(url), "key", "x")
+
+        assert name == run_id(server)
+        assert asyncio.run(visit(url)) == b"x"
 
 
 def test_each_key_is_asked_at_its_node(cluster: Cluster, nodes: Opened) -> None:
