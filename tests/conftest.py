@@ -13,7 +13,7 @@ from django.db import connection
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django.plugin import DjangoDbBlocker
 
-from accounts import mail, standing
+from accounts import logins, mail, standing
 from tests import leaks, programs, web
 from tests.fleets import Cluster, Watched
 from tests.leaks import Watch
@@ -30,6 +30,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not any(item.get_closest_marker(name) for name in ("nodb", "browser", "django_db")):
             item.add_marker(pytest.mark.django_db(transaction=True))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Function) -> None:
+    # A second try (`--reruns`) begins as the first did, with nothing that was left half changed.
+    if getattr(item, "execution_count", 1) > 1:
+        for fixtures in item._fixtureinfo.name2fixturedefs.values():
+            if fixtures[-1].scope == "module":
+                fixtures[-1].finish(item._request)  # type: ignore[arg-type]  # its node is asked
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +67,8 @@ def _new_process(request: pytest.FixtureRequest, stores: Stores) -> Iterator[Non
     # Their threads read the ledger, and between two tests pytest-django lets nobody; the tables are emptied.
     mail.wait()
     standing.stop()
+    # Nor is anything left for the thread that writes who was seen.
+    logins.writer._keys.clear()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -170,17 +181,31 @@ def serve(stores: Stores, prepared_database: Callable[[], str]) -> Iterator[Call
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A Chromium; `browser.new_context()` is a new visitor. For modules with nothing but browser tests."""
+def _running() -> Iterator[Callable[[], Browser]]:
+    """A Chromium, or where that has crashed, a new one."""
     # Not for the whole run: while Playwright is up, the thread counts as asynchronous, and the ORM refuses.
     try:
         program = programs.chromium()
     except MissingService as error:
         give_up(error)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=programs.CHROMIUM_FLAGS)
-        yield chromium
-        chromium.close()
+        started: list[Browser] = []
+
+        def running() -> Browser:
+            if not (started and started[-1].is_connected()):
+                kind = playwright.chromium
+                started.append(kind.launch(executable_path=program, args=programs.CHROMIUM_FLAGS))
+            return started[-1]
+
+        yield running
+        for each in started:
+            each.close()
+
+
+@pytest.fixture
+def browser(_running: Callable[[], Browser]) -> Browser:
+    """A Chromium; `browser.new_context()` is a new visitor. For modules with nothing but browser tests."""
+    return _running()
 
 
 _numbers = count(1)

@@ -9,7 +9,7 @@ from email import message_from_string, policy
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 from authdemo.demo import PASSWORD
 from tests import leaks
@@ -150,11 +150,13 @@ def visit(
     site: Site, browser: Browser, request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[Callable[..., Visitor]]:
     """`visit()` is a new visitor; at the end none may have had anything to complain about."""
-    pictures: dict[Path, Page] = request.node.stash.setdefault(PICTURES, {})
+    pictures = request.node.stash[PICTURES] = {}
     visitors: list[Visitor] = []
 
-    def start(*, width: int = 1280, locale: str = "en-US") -> Visitor:
-        context = browser.new_context(viewport={"width": width, "height": 800}, locale=locale)
+    def start(*, width: int = 1280, locale: str = "en-US", scripts: bool = True) -> Visitor:
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, locale=locale, java_script_enabled=scripts
+        )
         context.set_default_timeout(PATIENCE_MS)
         visitor = Visitor(site, context.new_page())
         visitor.page.on("console", visitor.hear)
@@ -183,6 +185,13 @@ def pytest_runtest_makereport(
     report = yield
     if report.when == "call" and report.failed:
         for picture, page in item.stash.get(PICTURES, {}).items():
-            page.screenshot(path=picture, full_page=True)
-            report.sections.append((f"Picture of {page.url}", str(picture)))
+            report.sections.append(_taken(page, picture))
     return report
+
+
+def _taken(page: Page, picture: Path) -> tuple[str, str]:
+    try:
+        page.screenshot(path=picture, full_page=True)
+    except Error as error:  # its browser may have crashed, which is then what has failed
+        return f"No picture of {page.url}", str(error)
+    return f"Picture of {page.url}", str(picture)
