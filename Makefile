@@ -14,19 +14,18 @@ MANAGE = $(PY) manage.py
 
 .DEFAULT_GOAL = help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-sqlite test-servers check measure texts
+.PHONY: help run lab test test-sqlite test-servers check measure texts
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/requirements .secret-key ## Start everything from nothing at http://127.0.0.1:8000 (PORT=, WORKERS=)
-	@$(PY) -c 'import socket, sys; sys.exit(not socket.socket().connect_ex(("127.0.0.1", $(PORT))))' || { \
-		echo "Port $(PORT) is taken. To use another: make run PORT=8001"; exit 1; }
-	@$(MANAGE) migrate --verbosity 0
-	@$(MANAGE) signing_keys ensure
-	@$(MANAGE) demo
-	@echo "authdemo serves $(PUBLIC_ORIGIN) (Ctrl-C stops it)"
+	$(START)
 	@$(SERVE)
+
+lab: $(VENV)/requirements .secret-key ## As run, with a Redis of its own which the page /lab/ can stop and start
+	$(START)
+	@$(PY) -m authdemo.lab.page.with_redis -- $(SERVE)
 
 test: $(VENV)/requirements-dev ## Run the tests on SQLite alone and, beside it, on Redis and PostgreSQL (ARGS=)
 	@echo "Both runs at once; each shows what it said when it is through, after some minutes."
@@ -41,7 +40,7 @@ test-servers:
 		$(if $(CI),,-m "not slow and not browser and not nodb" --ignore=tests/standards) $(ARGS)
 
 # What is slow waits for Redis, PostgreSQL and processes, which know no Django; unless it is the admin's pages.
-check: $(VENV)/requirements-dev ## Check style, types, imports, migrations and settings; test on Django 5.2 and 6.1
+check: $(VENV)/requirements-dev $(VENV)/requirements-measure ## Check style, types, imports, migrations and settings; test on Django 5.2 and 6.1
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy .
@@ -62,13 +61,22 @@ texts: $(VENV)/requirements-dev ## Bring the catalogs of translations up to date
 	DEBUG=1 $(MANAGE) compilemessages --verbosity 0 --ignore '.venv*'
 	@$(PY) -m pytest --quiet tests/test_texts.py
 
-measure: $(VENV)/requirements-measure .secret-key ## Print what authentication costs here, beside simplejwt, knox and Django
-	$(MANAGE) measure $(ARGS)
+measure: $(VENV)/requirements-measure .secret-key ## Measure what both flows cost here, beside others; leaves measure.html (ARGS=)
+	$(MANAGE) measure $(if $(findstring --html,$(ARGS)),,--html=measure.html) $(ARGS)
 
-run: export DEBUG = 1
-run: export PUBLIC_ORIGIN = http://127.0.0.1:$(PORT)
+run lab: export DEBUG = 1
+run lab: export PUBLIC_ORIGIN = http://127.0.0.1:$(PORT)
 # A SECRET_KEY of the environment goes before the file; both at once are refused.
-run measure: export SECRET_KEY_FILE := $(if $(SECRET_KEY),,$(or $(SECRET_KEY_FILE),.secret-key))
+run lab measure: export SECRET_KEY_FILE := $(if $(SECRET_KEY),,$(or $(SECRET_KEY_FILE),.secret-key))
+
+define START
+@$(PY) -c 'import socket, sys; sys.exit(not socket.socket().connect_ex(("127.0.0.1", $(PORT))))' || { \
+	echo "Port $(PORT) is taken. To use another: make $@ PORT=8001"; exit 1; }
+@$(MANAGE) migrate --verbosity 0
+@$(MANAGE) signing_keys ensure
+@$(MANAGE) demo
+@echo "authdemo serves $(PUBLIC_ORIGIN) (Ctrl-C stops it)"
+endef
 
 # tests/web.py starts the same line.
 SERVE = $(PY) -m granian --interface wsgi --no-ws --host 127.0.0.1 --port $(PORT) --workers $(WORKERS) \

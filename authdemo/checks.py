@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from authdemo import conf
+
 MIN_KEY_LENGTH = 50
 MIN_KEY_CHARACTERS = 10
 # What generators and our own debug start write; nobody's real secret says of itself that it is none.
@@ -76,6 +78,13 @@ def check_atomic_requests(**_kwargs: Any) -> list[CheckMessage]:
         for alias, database in settings.DATABASES.items()
         if database.get("ATOMIC_REQUESTS") and database["ENGINE"] == "django.db.backends.sqlite3"
     ]
+
+
+@register(Tags.security, deploy=True)
+def check_lab(**_kwargs: Any) -> list[CheckMessage]:
+    """authdemo.W002: the lab asks this server again and again for whoever presses a button."""
+    hint = "Unset LAB, or set it to 0."
+    return [Warning("The live page /lab/ is on.", hint=hint, id="authdemo.W002")] if conf.lab().is_on else []
 
 
 def _is_weak(key: str) -> bool:

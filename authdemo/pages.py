@@ -11,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import carried, device, events, strict_json
+from authdemo import conf
 from authdemo.demo import PASSWORD, PEOPLE
 
 
@@ -18,6 +19,7 @@ from authdemo.demo import PASSWORD, PEOPLE
 def home(request: HttpRequest) -> HttpResponse:
     """GET /; the demo people are named only where they can exist. Telling who is here costs no statement."""
     shown: dict[str, Any] = {"demo_people": PEOPLE, "demo_password": PASSWORD} if settings.DEBUG else {}
+    shown["lab"] = conf.lab().is_on
     if request.user.is_authenticated:
         shown |= {"carried": carried.get(request), "device": device.name(request)}
     return render(request, "authdemo/home.html", shown)

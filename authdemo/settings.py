@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from accounts.conf import Accounts
 from authdemo import env
+from authdemo.conf import Lab
 from sessions_stateful.conf import Sessions
 from tokens_stateless.conf import Tokens, simple_jwt
 
@@ -53,6 +54,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # Not used where the lab is off; else before all, to count all.
+    "authdemo.lab.page.costs.CostMiddleware",
     "accounts.present.PresentMiddleware",
     # Before whatever refuses, so that a refusal, too, is in the language of whoever asked.
     "authdemo.middleware.LocaleMiddleware",
@@ -121,6 +124,7 @@ ACCOUNTS = Accounts(
 SESSIONS_STATEFUL = Sessions(redis_url=REDIS_URL or "")
 TOKENS_STATELESS = Tokens(issuer=PUBLIC_ORIGIN, audience=PUBLIC_ORIGIN)
 SIMPLE_JWT = simple_jwt(TOKENS_STATELESS)
+LAB = Lab(is_on=env.flag("LAB", default=DEBUG), redis_switch=env.text("LAB_REDIS") or "")
 
 SESSION_ENGINE = "sessions_stateful.store"
 SESSION_COOKIE_NAME = "__Host-sid" if HTTPS else "sid"

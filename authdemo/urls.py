@@ -10,6 +10,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from authdemo import health, pages, problems, schema
+from authdemo.lab.page import views as lab
 from sessions_stateful.views import next_stays_here
 
 admin.site.site_header = admin.site.site_title = "authdemo"
@@ -22,6 +23,8 @@ urlpatterns = [
     path("", include("sessions_stateful.urls")),
     path("", include("tokens_stateless.urls")),
     path("", include("accounts.urls")),
+    path("lab/", lab.page, name="lab"),
+    path("lab/<slug:name>/", lab.act, name="lab-act"),
     path("admin/login/", next_stays_here(admin.site.login)),
     # The admin's own form would end the Login it is sent with, and looks at the old password uncounted.
     path("admin/password_change/", RedirectView.as_view(pattern_name="password-change")),

@@ -25,6 +25,8 @@ FOREIGN = (
     "CACHE_URL",
     "DEFAULT_FROM_EMAIL",
     "EMAIL_URL",
+    "LAB",
+    "LAB_REDIS",
     "PUBLIC_ORIGIN",
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",

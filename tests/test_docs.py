@@ -13,6 +13,7 @@ from accounts import events
 from accounts.conf import Accounts
 from accounts.logins import EndReason
 from authdemo.codes import CODES
+from authdemo.conf import Lab
 from authdemo.demo import PASSWORD, PEOPLE
 from sessions_stateful.conf import Sessions
 from tests.web import PROJECT
@@ -31,7 +32,7 @@ def code() -> str:
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(kind, field.name) for kind in (Accounts, Sessions, Tokens) for field in fields(kind)],
+    [(kind, field.name) for kind in (Accounts, Sessions, Tokens, Lab) for field in fields(kind)],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
 def test_every_setting_is_explained(kind: type, name: str) -> None:

@@ -22,6 +22,7 @@ from accounts.logs import JSONFormatter
 from accounts.models import User
 from accounts.tally import in_words
 from accounts.testing import OTHER_PASSWORD, PASSWORD, alice
+from authdemo.conf import Lab
 from tests.accounts.rows import a_login, a_person
 from tests.accounts.staff import LOGINS, PEOPLE, operator
 from tests.catalogs import catalogs, messages
@@ -110,8 +111,8 @@ def test_pages_for_everybody_are_in_german() -> None:
 def test_the_demonstration_is_in_german() -> None:
     alice()
 
-    with override_settings(DEBUG=True):
-        assert seen(nobody(), "/") == {}
+    with override_settings(DEBUG=True, LAB=Lab(is_on=True)):
+        assert seen(nobody(), "/", "/lab/") == {}
 
 
 def test_pages_for_people_are_in_german() -> None:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.nodb
 def test_bare_make_lists_every_command_with_a_line_about_it() -> None:
     listed = dict(line.split(maxsplit=2)[1:] for line in make().stdout.splitlines())
 
-    assert list(listed) == ["help", "run", "test", "check", "texts", "measure"]
+    assert list(listed) == ["help", "run", "lab", "test", "check", "texts", "measure"]
 
 
 def test_make_run_serves_exactly_what_the_tests_serve(tmp_path: Path) -> None:
@@ -30,6 +30,19 @@ def test_make_run_serves_exactly_what_the_tests_serve(tmp_path: Path) -> None:
     _, *options = web.serving(port=8123, workers=3)
     last = planned.replace("\\\n", " ").splitlines()[-1]
     assert last.split() == [f"{tmp_path}/bin/python", *options]
+
+
+def test_make_lab_serves_the_same_beside_a_redis_of_its_own(tmp_path: Path) -> None:
+    for stamp in ("made", "requirements"):
+        (tmp_path / stamp).touch()
+
+    run, lab = (
+        make("--dry-run", target, f"VENV={tmp_path}").stdout.replace("\\\n", " ").splitlines()[-1].split()
+        for target in ("run", "lab")
+    )
+
+    beside = [run[0], "-m", "authdemo.lab.page.with_redis", "--"]
+    assert lab == [*beside, *run]
 
 
 def test_newer_requirements_leave_the_secret_key_as_it_is(tmp_path: Path) -> None:

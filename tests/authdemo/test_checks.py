@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from authdemo import checks
+from authdemo.conf import Lab
 
 pytestmark = pytest.mark.nodb
 
@@ -26,6 +27,7 @@ GOOD: dict[str, Any] = {
     "SESSION_COOKIE_SECURE": True,
     "CSRF_COOKIE_NAME": "__Host-csrf",
     "CSRF_COOKIE_SECURE": True,
+    "LAB": Lab(),
 }
 
 
@@ -86,6 +88,10 @@ def test_an_origin_that_is_not_https_is_refused(origin: str) -> None:
 
 def test_an_origin_may_have_a_port() -> None:
     assert found(PUBLIC_ORIGIN="https://login.example.com:8443") == []
+
+
+def test_the_live_page_is_warned_of() -> None:
+    assert found(LAB=Lab(is_on=True)) == ["authdemo.W002"]
 
 
 BAD_COOKIES = [{"NAME": "sid"}, {"SECURE": False}, {"DOMAIN": "example.com"}, {"PATH": "/app"}]

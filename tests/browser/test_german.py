@@ -62,6 +62,19 @@ def test_the_token_client_speaks_german(visit: Visit) -> None:
     alice.see("Abgemeldet. Die Anmeldung ist beendet")
 
 
+def test_the_lab_fits_a_small_telephone_in_german(visit: Visit) -> None:
+    somebody = visit(width=375, locale="de-DE")
+    assert too_wide(somebody, "/lab/") == {}
+
+    for act in ("Anmelden", "100-mal aufrufen", "Vom anderen Gerät beenden", "Cookie und Token fälschen"):
+        somebody.press(act)
+        somebody.see(f"Erledigt: {act}.")
+        for summary in somebody.page.locator("#panes summary").all():
+            summary.click()
+
+        assert somebody.page.evaluate("document.documentElement.scrollWidth") <= 375
+
+
 def test_a_visitor_chooses_another_language_at_the_foot_of_a_page(visit: Visit) -> None:
     bob = visit()
     bob.go("/login/?next=/password/change/")

@@ -414,7 +414,13 @@ def addresses(resolver: Any, before: str = "") -> Iterator[str]:
 
 def example(route: str) -> str:
     """An address that this route takes."""
-    values = {"uuid": "7f3c1d52-8b7e-4f0a-9d37-2f1e6a5b4c3d", "int": "1", "str": "choose", "path": "1"}
+    values = {
+        "uuid": "7f3c1d52-8b7e-4f0a-9d37-2f1e6a5b4c3d",
+        "int": "1",
+        "str": "choose",
+        "path": "1",
+        "slug": "call",
+    }
     route = re.sub(r"<(\w+):\w+>", lambda found: values[found[1]], route)
     route = re.sub(r"\(\?P<app_label>(\w+)[^)]*\)", r"\1", route)
     return re.sub(r"\(\?P<url>[^)]*\)", "nothing/", route).strip("^$")
