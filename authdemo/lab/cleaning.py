@@ -13,17 +13,52 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import django
 
+from authdemo.lab.tables import Table
+
 ROWS = 1_000_000
 PAUSE_SECONDS = 0.005
 ALONE_SECONDS = 20.0
 DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleaned:
+    """One step: its rows, how long it took, and the longest batch with the pause after it; seconds."""
+
+    name: str
+    rows: int
+    seconds: float
+    longest: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waits:
+    """So many writes, and how long they took: milliseconds."""
+
+    count: int
+    median: float
+    ninety_nine: float
+    longest: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleaning:
+    """What cleaning did, how long others waited alone and beside it, and its memory at first and at most."""
+
+    rows: int
+    filled_seconds: float
+    steps: Sequence[Cleaned]
+    alone: Waits
+    beside: Waits
+    first_megabytes: float
+    megabytes: float
 
 
 def fill(rows: int) -> None:
@@ -42,8 +77,8 @@ def fill(rows: int) -> None:
     million.analyze()
 
 
-def measure(environment: Mapping[str, str], *, rows: int = ROWS) -> str:
-    """Fill the database, and clean it beside somebody who writes; the result as Markdown."""
+def measure(environment: Mapping[str, str], *, rows: int = ROWS) -> Cleaning:
+    """Fill the database, and clean it beside somebody who writes; takes five to twelve minutes."""
     began = time.monotonic()
     fill(rows)
     filled = time.monotonic() - began
@@ -53,20 +88,50 @@ def measure(environment: Mapping[str, str], *, rows: int = ROWS) -> str:
     with _process("write", environment) as writer, _process("clean", environment) as cleaner:
         cleaned = json.loads(cleaner.communicate()[0])
         disturbed = json.loads(writer.communicate(b"enough")[0])
-    lines = ["| step | rows | a second | longest batch |", "|---|---:|---:|---:|"]
-    lines += [
-        f"| {name} | {count:,} | {count / max(seconds, 0.001):,.0f} | {longest * 1e3:.0f} ms |"
-        for name, count, seconds, longest in cleaned["steps"]
+    return Cleaning(
+        rows=rows,
+        filled_seconds=filled,
+        steps=[
+            Cleaned(name=name, rows=count, seconds=seconds, longest=longest)
+            for name, count, seconds, longest in cleaned["steps"]
+        ],
+        alone=Waits(**undisturbed),
+        beside=Waits(**disturbed),
+        first_megabytes=cleaned["first_megabytes"],
+        megabytes=cleaned["megabytes"],
+    )
+
+
+def tables(found: Cleaning) -> list[Table]:
+    """The steps, and the writes of others."""
+    steps = [
+        [
+            one.name,
+            f"{one.rows:,}",
+            f"{one.rows / max(one.seconds, 0.001):,.0f}",
+            f"{one.longest * 1e3:.0f} ms",
+        ]
+        for one in found.steps
     ]
-    lines += ["", f"{rows:,} Logins and as many events were written in {filled:.0f} s.", ""]
-    lines += ["| writes | number | half within | 99 % | longest |", "|---|---:|---:|---:|---:|"]
-    lines += [
-        f"| {name} | {one['count']:,} | {one['median']:.1f} ms | {one['ninety_nine']:.0f} ms "
-        f"| {one['longest']:.0f} ms |"
-        for name, one in (("alone", undisturbed), ("beside cleaning", disturbed))
+    writes = [
+        [name, f"{one.count:,}", f"{one.median:.1f} ms", f"{one.ninety_nine:.0f} ms", f"{one.longest:.0f} ms"]
+        for name, one in (("alone", found.alone), ("beside cleaning", found.beside))
     ]
-    megabytes = f"{cleaned['first_megabytes']:.0f} MB when it began and {cleaned['megabytes']:.0f} MB"
-    return "\n".join([*lines, "", f"The process that cleans had {megabytes} at the most."])
+    notes = [
+        f"{found.rows:,} Logins and as many events were written in {found.filled_seconds:.0f} s.",
+        f"The process that cleans had {found.first_megabytes:.0f} MB when it began and "
+        f"{found.megabytes:.0f} MB at the most.",
+    ]
+    return [
+        Table(
+            title="Cleaning", columns=("step", "rows", "a second", "longest batch"), rows=steps, notes=notes
+        ),
+        Table(
+            title="Writes of others, meanwhile",
+            columns=("writes", "number", "half within", "99 %", "longest"),
+            rows=writes,
+        ),
+    ]
 
 
 def _process(what: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

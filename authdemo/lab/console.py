@@ -21,6 +21,7 @@ from accounts import paging
 from accounts.models import Event, Login, User
 from authdemo.lab import crowd
 from authdemo.lab.questions import Case, cases
+from authdemo.lab.tables import Table
 
 ENOUGH_MS = 1_000
 
@@ -156,17 +157,14 @@ def _timed() -> Iterator[list[float]]:
         yield seconds
 
 
-def table(found: Sequence[Listed]) -> str:
-    """Milliseconds of SQL and statements of each, as a Markdown table."""
-    lines = [
-        "| list | first | middle | last | statements | stock: first | middle | last | statements |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    pages = ("first", "middle", "last")
+def tables(found: Sequence[Listed]) -> list[Table]:
+    """Milliseconds of SQL and statements of each."""
+    rows, pages = [], ("first", "middle", "last")
     for one in found:
         mine = [f"{one.ours[page][0]:.1f}" for page in pages]
         theirs = [f"{one.stock[page][0]:,.0f}" if page in one.stock else "–" for page in pages]
         most = max(count for _ms, count in one.ours.values())
         stock = str(max(count for _ms, count in one.stock.values())) if one.stock else "–"
-        lines.append(f"| {' | '.join([one.name, *mine, str(most), *theirs, stock])} |")
-    return "\n".join(lines)
+        rows.append([one.name, *mine, str(most), *theirs, stock])
+    columns = ("list", *pages, "statements", "stock: first", "middle", "last", "statements")
+    return [Table(title="The console at a million Logins, ms of SQL", columns=columns, rows=rows)]

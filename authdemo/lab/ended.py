@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from accounts.known import BUCKET_SECONDS, Known
+from authdemo.lab.tables import Table
 
 ENTRIES = 1_000_000
 PROBES = 20_000
@@ -20,6 +21,7 @@ class EndedSet:
     """Bytes an entry; the longest step while learning and while forgetting, in ms; one question, in µs."""
 
     minutes: int
+    entries: int = ENTRIES
     entry_bytes: float
     learning: float
     forgetting: float
@@ -56,6 +58,7 @@ def measure(*, minutes: int, entries: int = ENTRIES) -> EndedSet:
         held.forget(before=minute * BUCKET_SECONDS)
     return EndedSet(
         minutes=minutes,
+        entries=entries,
         entry_bytes=size,
         learning=learning * 1e3,
         forgetting=steps.longest * 1e3,
@@ -63,19 +66,20 @@ def measure(*, minutes: int, entries: int = ENTRIES) -> EndedSet:
     )
 
 
-def table(results: Sequence[EndedSet]) -> str:
-    """The results as a Markdown table."""
-    lines = [
-        f"| {ENTRIES:,} entries, learned within | bytes an entry | longest step learning | forgetting "
-        "| asking |",
-        "|---|---:|---:|---:|---:|",
-    ]
-    lines += [
-        f"| {one.minutes} min | {one.entry_bytes:.0f} | {one.learning:.1f} ms | {one.forgetting:.1f} ms "
-        f"| {one.question:.1f} µs |"
+def tables(results: Sequence[EndedSet]) -> list[Table]:
+    """The results, a row for each."""
+    rows = [
+        [
+            f"{one.entries:,} within {one.minutes} min",
+            f"{one.entry_bytes:.0f}",
+            f"{one.learning:.1f} ms",
+            f"{one.forgetting:.1f} ms",
+            f"{one.question:.1f} µs",
+        ]
         for one in results
     ]
-    return "\n".join(lines)
+    columns = ("ended Logins, learned", "bytes an entry", "longest step learning", "forgetting", "asking")
+    return [Table(title="What a process knows of ended Logins", columns=columns, rows=rows)]
 
 
 def _learned(logins: Sequence[bytes], minutes: int, steps: Steps | None = None) -> Known:

@@ -3,53 +3,111 @@
 from __future__ import annotations
 
 import math
-import platform
 import random
 import statistics
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import django
-import rest_framework
 from django.conf import settings
 from django.db import connection
-from redis import Redis
 
+from authdemo.lab import trips, wire
 from authdemo.lab.variants import Variant
 
-ROUNDS = 60
-CALLS = 25
+ROUNDS = 30
+CALLS = 12
 WARM_UP = 20
+COUNTED = 10
+# What the floor is called when it runs a second time.
+CONTROL = ", once more (the control)"
+# Half of 2.576: of so many standard deviations is the middle 99 % of a normal distribution.
+HALF_WIDTH = 1.288
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """A median, between the two values that enclose the true one with 99 %."""
+
+    low: float = 0.0
+    middle: float = 0.0
+    high: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One variant: statements a request, and µs added over its floor (the median and its 95 % interval)."""
+    """One variant: what a request needs, and what it adds to its floor (`added`, between `low` and `high`).
+
+    Times are microseconds: on the wall where nothing else is said, `cpu` those of the thread that asks.
+    `sent` are the bytes of what a request carries to be known by, `received` those of the answer beyond the
+    floor's; `round_trips` is None without Redis.
+    """
 
     name: str
     floor: str | None
     statements: float
+    round_trips: float | None = None
+    sent: int = 0
+    received: int = 0
     microseconds: float
     added: float
     low: float
     high: float
+    cpu: float = 0.0
+    cpu_added: Spread = field(default_factory=Spread)
+    # Of single requests.
+    p50: float = 0.0
+    p95: float = 0.0
+    p99: float = 0.0
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is its own floor, run once more."""
+        return self.name.endswith(CONTROL)
 
 
-def measure(variants: Sequence[Variant], *, rounds: int = ROUNDS, calls: int = CALLS) -> list[Result]:
+@dataclass(frozen=True)
+class _Taken:
+    """Microseconds a request, by round, and of each single request."""
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+    single: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Counts:
+    statements: float
+    round_trips: float | None
+    sent: int
+    received: int
+
+
+def controlled(variants: Sequence[Variant]) -> list[Variant]:
+    """The same, and after each floor the floor once more, which must not be told from it."""
+    found = []
+    for variant in variants:
+        found.append(variant)
+        if variant.floor is None:
+            found.append(replace(variant, name=f"{variant.name}{CONTROL}", floor=variant.name))
+    return found
+
+
+def measure(
+    variants: Sequence[Variant], *, rounds: int = ROUNDS, calls: int = CALLS, warm_up: int = WARM_UP
+) -> list[Result]:
     """Time each variant `rounds` times `calls` requests, in a new random order each round."""
     for variant in variants:
-        for _warm_up in range(WARM_UP):
+        for _warm_up in range(warm_up):
             _expect(variant)
-    statements = {variant.name: _statements(variant) for variant in variants}
-    times: dict[str, list[float]] = {variant.name: [] for variant in variants}
+    counts = {variant.name: _count(variant) for variant in variants}
+    taken = {variant.name: _Taken() for variant in variants}
     for _round in range(rounds):
         for variant in random.sample(list(variants), len(variants)):
-            times[variant.name].append(_time(variant.call, calls))
-    return [_result(variant, times, statements[variant.name]) for variant in variants]
+            _time(variant.call, calls, taken[variant.name])
+    return [_result(variant, taken, counts) for variant in variants]
 
 
 def _expect(variant: Variant) -> None:
@@ -58,34 +116,33 @@ def _expect(variant: Variant) -> None:
         raise RuntimeError(f"{variant.name} did not authenticate: {response.status_code}")
 
 
-def _time(call: Callable[[], Any], calls: int) -> float:
-    began = time.perf_counter()
+def _time(call: Callable[[], Any], calls: int, taken: _Taken) -> None:
+    if calls > 1:
+        # Of what other variants have pushed out (a remembered token, say) this brings back what a call needs.
+        call()
+    clock, on_processor = time.perf_counter_ns, time.thread_time_ns()
+    began = last = clock()
     for _call in range(calls):
         call()
-    return (time.perf_counter() - began) / calls * 1e6
+        now = clock()
+        taken.single.append((now - last) / 1e3)
+        last = now
+    taken.wall.append((last - began) / calls / 1e3)
+    taken.cpu.append((time.thread_time_ns() - on_processor) / calls / 1e3)
 
 
-def _statements(variant: Variant, requests: int = 10) -> float:
-    with counted() as count:
+def _count(variant: Variant, requests: int = COUNTED) -> _Counts:
+    _expect(variant)
+    with counted() as statements, trips.counted() as made:
         for _request in range(requests):
             variant.call()
-    return count[0] / requests
-
-
-def round_trips(call: Callable[[], Any], requests: int = 10) -> float | None:
-    """How many scripts Redis runs for a request of ours; None where there is no Redis."""
-    if not settings.REDIS_URL:
-        return None
-    with Redis.from_url(settings.REDIS_URL) as client:
-        before = _scripts(client)
-        for _request in range(requests):
-            call()
-        return (_scripts(client) - before) / requests
-
-
-def _scripts(client: Redis) -> int:
-    told: Any = client.info("commandstats")
-    return sum(told[name]["calls"] for name in ("cmdstat_evalsha", "cmdstat_eval") if name in told)
+    sent, received = wire.size(variant.call)
+    return _Counts(
+        statements=statements[0] / requests,
+        round_trips=made[0] / requests if settings.REDIS_URL else None,
+        sent=sent,
+        received=received,
+    )
 
 
 @contextmanager
@@ -101,64 +158,45 @@ def counted() -> Iterator[list[int]]:
         yield count
 
 
-def _result(variant: Variant, times: dict[str, list[float]], statements: float) -> Result:
-    mine = times[variant.name]
-    floor = times[variant.floor] if variant.floor else mine
-    added = [here - there for here, there in zip(mine, floor, strict=True)]
-    low, middle, high = interval(added)
+def _result(variant: Variant, taken: dict[str, _Taken], counts: dict[str, _Counts]) -> Result:
+    mine, count = taken[variant.name], counts[variant.name]
+    floor, theirs = (taken[variant.floor], counts[variant.floor]) if variant.floor else (mine, None)
+    low, middle, high = _added(mine.wall, floor.wall)
+    cpu_low, cpu_middle, cpu_high = _added(mine.cpu, floor.cpu)
     return Result(
         name=variant.name,
         floor=variant.floor,
-        statements=statements,
-        microseconds=statistics.median(mine),
+        statements=count.statements,
+        round_trips=count.round_trips,
+        sent=count.sent,
+        received=count.received - (theirs.received if theirs else 0),
+        microseconds=statistics.median(mine.wall),
         added=middle,
         low=low,
         high=high,
+        cpu=statistics.median(mine.cpu),
+        cpu_added=Spread(low=cpu_low, middle=cpu_middle, high=cpu_high),
+        p50=percentile(mine.single, 0.5),
+        p95=percentile(mine.single, 0.95),
+        p99=percentile(mine.single, 0.99),
     )
+
+
+def _added(mine: Sequence[float], floor: Sequence[float]) -> tuple[float, float, float]:
+    return interval([here - there for here, there in zip(mine, floor, strict=True)])
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """The median, between the two values that enclose the true one with 95 %, whatever the distribution."""
+    """The median, between the two values that enclose the true one with 99 %, whatever the distribution.
+
+    Of fewer than eight values they are the least and the greatest, which enclose it with less.
+    """
     ordered, count = sorted(values), len(values)
-    rank = max(0, int(count / 2 - 0.98 * math.sqrt(count)))
+    rank = max(0, int((count - 1) / 2 - HALF_WIDTH * math.sqrt(count)))
     return ordered[rank], statistics.median(ordered), ordered[count - 1 - rank]
 
 
-def where() -> str:
-    """The machine and the versions, in one line."""
-    return (
-        f"{platform.machine()}, Python {platform.python_version()}, Django {django.get_version()}, "
-        f"DRF {rest_framework.VERSION}, {connection.display_name}, {sys.platform}"
-    )
-
-
-def table(results: Sequence[Result], *, instructions: Mapping[str, float] | None = None) -> str:
-    """The results as a Markdown table, with thousands of instructions added where they were counted."""
-    added_by = instructions or {}
-    title, line = (" added instructions |", "---:|") if added_by else ("", "")
-    lines = [
-        f"| variant | statements | median µs | added µs (95 %) |{title}",
-        f"|---|---:|---:|---:|{line}",
-    ]
-    for result in results:
-        added = f"{result.added:.1f} ({result.low:.1f} to {result.high:.1f})" if result.floor else "–"
-        line = f"| {result.name} | {result.statements:g} | {result.microseconds:.0f} | {added} |"
-        if added_by:
-            line += f" {added_by[result.name] / 1000:.0f} k |" if result.floor else " – |"
-        lines.append(line)
-    return "\n".join(lines)
-
-
-def against(mine: Result, peers: Sequence[Result]) -> str:
-    """How much each peer adds for one that is ours; no winner is named where the intervals overlap."""
-    lines = []
-    for peer in peers:
-        if mine.high < peer.low:
-            least, most = peer.low / mine.high, peer.high / max(mine.low, 0.1)
-            said = f"adds {least:.1f} to {most:.1f} times as much"
-        elif peer.high < mine.low:
-            said = f"adds {peer.low / mine.high:.2f} to {peer.high / mine.low:.2f} times as much"
-        else:
-            said = "cannot be told from it: the intervals overlap"
-        lines.append(f"- {peer.name} {said}.")
-    return "\n".join([f"Against {mine.name}:", *lines])
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that so large a share of the others does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]

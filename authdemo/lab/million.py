@@ -70,6 +70,20 @@ def sessions(count: int, *, expires_in: timedelta) -> None:
     _fill(Session, {**_session(), "expires_at": _instant(expires_in, count)}, source=_numbers(count))
 
 
+NOBODYS = "nobodys"
+
+
+def django_sessions(model: type[Model], count: int, *, size: int, expires_in: timedelta) -> None:
+    """So many rows of Django's own, with so many characters of data each, which say nothing."""
+    chunk = "hex(randomblob(16))" if _sqlite() else "md5(random()::text)"
+    values = {
+        "session_key": f"'{NOBODYS}' || substr({_text(_uuid())} || {_text(_uuid())}, 1, 33)",
+        "session_data": f"substr({' || '.join([chunk] * (size // 32 + 1))}, 1, {size:d})",
+        "expire_date": _instant(expires_in, count),
+    }
+    _fill(model, values, source=_numbers(count))
+
+
 def events(count: int, *, ago: timedelta, name: str = "authn_login_success", user: Any = None) -> None:
     """So many events of one name, of one person or of as many as there are events."""
     values = {

@@ -2,232 +2,301 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from typing import Any
 
-from django.db import connection
+from authdemo.lab import figures, limits, variants, ways
+from authdemo.lab.judge import LONG, NOT_MET, Judgement, Target
+from authdemo.lab.run import Run
+from authdemo.lab.tables import Table
+from authdemo.lab.variants import DB_SESSIONS, WITH_IDLE
 
-from authdemo.lab import variants, ways
-from authdemo.lab.console import Listed
-from authdemo.lab.crowded import Crowded
-from authdemo.lab.delay import Delay
-from authdemo.lab.ended import EndedSet
-from authdemo.lab.http import Throughput
-from authdemo.lab.measure import Result
-from authdemo.lab.variants import DB_SESSIONS
-
-SAME = ways.STATELESS
+VALGRIND, REDIS = "valgrind", "Redis"
 # How many times fewer instructions a token seen before adds, by what the peers' names begin with.
-FEWER = {"simplejwt stateless": 10, "simplejwt default": 30, "simplejwt with blacklist": 45}
-FEWER |= {"knox": 45, DB_SESSIONS: 45}
-
-
+FEWER = {
+    "simplejwt stateless": (10, limits.FEWER_BY_HMAC),
+    "simplejwt default": (30, limits.FEWER_BY_STATEMENTS),
+    "simplejwt with blacklist": (45, limits.FEWER_BY_STATEMENTS),
+    "knox": (45, limits.FEWER_BY_STATEMENTS),
+    DB_SESSIONS: (45, limits.FEWER_BY_STATEMENTS),
+}
 # How many times as much a session with an idle timeout adds elsewhere.
 DEARER = {
-    f"Django's cache sessions{variants.WITH_IDLE}": 9,
-    f"Django's cached_db sessions{variants.WITH_IDLE}": 20,
-    f"{DB_SESSIONS}{variants.WITH_IDLE}": 20,
+    f"Django's cache sessions{WITH_IDLE}": 9,
+    f"Django's cached_db sessions{WITH_IDLE}": 20,
+    f"{DB_SESSIONS}{WITH_IDLE}": 20,
 }
 
 
-@dataclass(kw_only=True)
-class Run:
-    """What one run has measured; what was left out stays empty."""
-
-    tokens: Sequence[Result] = ()
-    sessions: Sequence[Result] = ()
-    # Of our sessions, to Redis, for each request; None where there is none.
-    round_trips: float | None = None
-    sign_in: Sequence[Result] = ()
-    crowded: Sequence[Crowded] = ()
-    sessions_over_http: Sequence[Throughput] = ()
-    instructions: Mapping[str, float] = field(default_factory=dict)
-    over_http: Sequence[Throughput] = ()
-    hit_rate: float | None = None
-    delay: Delay | None = None
-    # How soon an end must be known here: milliseconds at the 99th percentile, 0 for the next request.
-    delay_bound: float | None = None
-    ended: Sequence[EndedSet] = ()
-    console: Sequence[Listed] = ()
+def _tokens(run: Run) -> Sequence[Any]:
+    return run.tokens
 
 
-@dataclass(frozen=True)
-class Figure:
-    """What was measured, as text, and whether it is good enough; None where nothing was promised."""
-
-    said: str
-    is_met: bool | None
+def _sessions(run: Run) -> Sequence[Any]:
+    return run.sessions
 
 
-def table(run: Run, *, is_whole: bool = True) -> str:
-    """Each target with its figure of this run, as a Markdown table; of a part of a run, what was measured."""
-    lines = ["| target | | here | |", "|---:|---|---|---|"]
-    for number, aim, judge in TARGETS:
-        figure = judge(run)
-        if figure is None and not is_whole:
-            continue
-        said = figure.said if figure else "–"
-        met = {None: "not measured", True: "met", False: "**not met**"}[figure.is_met if figure else None]
-        lines.append(f"| {number} | {aim} | {said} | {met} |")
-    return "\n".join(lines)
-
-
-def _statements(run: Run) -> Figure | None:
-    found = {one.name: one.statements for one in run.tokens}.get(ways.BEFORE)
-    return None if found is None else Figure(f"{found:g}", found == 0)
-
-
-def _of_the_floor(run: Run) -> Figure | None:
-    if not run.instructions:
-        return None
-    ratio = run.instructions[ways.BEFORE] / run.instructions[ways.CONSTANT]
-    return Figure(f"{ratio:.2f} ×", ratio <= 1.5)
-
-
-def _fewer(kind: str, least: int) -> Callable[[Run], Figure | None]:
-    def judge(run: Run) -> Figure | None:
-        peers = {name: count for name, count in run.instructions.items() if name.startswith(kind)}
-        if not peers:
-            return None
-        ratios = {name: count / run.instructions[ways.BEFORE] for name, count in peers.items()}
-        said = ", ".join(f"{ratio:.1f} ×{_algorithm(name)}" for name, ratio in ratios.items())
-        return Figure(said, min(ratios.values()) >= least)
-
-    return judge
-
-
-def _algorithm(name: str) -> str:
-    return f" ({name.rpartition(', ')[2]})" if ", " in name else ""
-
-
-def _throughput(run: Run) -> Figure | None:
-    for one in run.over_http:
-        if one.name == ways.BEFORE:
-            return Figure(f"{one.share:.1%} ({one.low:.1%} to {one.high:.1%})", one.share >= 0.95)
-    return None
-
-
-def _first_by_instructions(run: Run) -> Figure | None:
-    if not run.instructions:
-        return None
-    ratio = run.instructions[ways.FIRST] / run.instructions[SAME]
-    return Figure(f"{ratio:.2f} ×", ratio <= 1)
-
-
-def _first_by_time(run: Run) -> Figure | None:
-    by_name = {one.name: one for one in run.tokens}
-    if not by_name:
-        return None
-    mine, peer = by_name[ways.FIRST], by_name[SAME]
-    said = f"{mine.added / peer.added:.2f} ×" + ("" if mine.low > peer.high else ", or not to be told apart")
-    return Figure(said, mine.low <= peer.high)
-
-
-def _hit_rate(run: Run) -> Figure | None:
-    return None if run.hit_rate is None else Figure(f"{run.hit_rate:.1%}", True)
-
-
-def _delay(run: Run) -> Figure | None:
-    if run.delay is None:
-        return None
-    is_met = None if run.delay_bound is None else run.delay.ninety_nine <= run.delay_bound
-    return Figure(f"{run.delay.ninety_nine:.2f} ms", is_met)
-
-
-def _entry_bytes(run: Run) -> Figure | None:
-    most = max((one.entry_bytes for one in run.ended), default=None)
-    return None if most is None else Figure(f"{most:.0f} B", most <= 100)
-
-
-def _pause(run: Run) -> Figure | None:
-    longest = max((max(one.learning, one.forgetting) for one in run.ended), default=None)
-    return None if longest is None else Figure(f"{longest:.1f} ms", longest <= 5)
-
-
-def _session_statements(run: Run) -> Figure | None:
-    found = {one.name: one.statements for one in run.sessions}.get(variants.SESSION)
-    if found is None:
-        return None
-    if run.round_trips is None:
-        return Figure(f"{found:g} statements", found == 1)
-    return Figure(f"{run.round_trips:g} and {found:g}", (run.round_trips, found) == (1, 0))
-
-
-def _times(peer: str, least: float) -> Callable[[Run], Figure | None]:
-    """How many times as much a peer adds as our session: at least so many."""
-
-    def judge(run: Run) -> Figure | None:
-        by_name = {one.name: one for one in run.sessions}
-        if peer not in by_name:
-            return None
-        mine, other = by_name[variants.SESSION], by_name[peer]
-        low, high = other.low / mine.high, other.high / max(mine.low, 0.1)
-        ratio = other.added / mine.added
-        return Figure(f"{ratio:.1f} × ({low:.1f} to {high:.1f})", ratio >= least)
-
-    return judge
-
-
-def _without_redis(run: Run) -> Figure | None:
-    by_name = {one.name: one for one in run.sessions}
-    if run.round_trips is not None or variants.SESSION not in by_name:
-        return None
-    share = by_name[variants.SESSION].added / by_name[DB_SESSIONS].added
-    most = 0.1 if connection.vendor == "sqlite" else 0.33
-    return Figure(f"{share:.2f} × (at most {most})", share <= most)
-
-
-def _sessions_over_http(run: Run) -> Figure | None:
-    rates = {one.name: one.a_second for one in run.sessions_over_http}
-    if not rates:
-        return None
-    ratio = rates[variants.SESSION] / rates[DB_SESSIONS]
-    return Figure(f"{ratio:.1f} ×", ratio >= 4)
-
-
-def _crowd(run: Run) -> Figure | None:
-    if not run.crowded:
-        return None
-    said = ", ".join(f"{one.ratio:.2f} × ({one.name})" for one in run.crowded)
-    return Figure(said, all(one.ratio <= 1.2 for one in run.crowded))
-
-
-def _console(run: Run) -> Figure | None:
-    slowest = max(run.console, key=lambda one: one.milliseconds, default=None)
-    if slowest is None:
-        return None
-    return Figure(f"{slowest.milliseconds:.1f} ms ({slowest.name})", slowest.milliseconds <= 5)
-
-
-def _sign_in(run: Run) -> Figure | None:
-    by_name = {one.name: one.microseconds for one in run.sign_in}
-    if not by_name:
-        return None
-    alone = by_name.pop(variants.HASH)
-    said = ", ".join(f"{each / alone:.2f} × ({name})" for name, each in by_name.items())
-    return Figure(said, all(each <= 1.3 * alone for each in by_name.values()))
-
-
-TARGETS: list[tuple[int, str, Callable[[Run], Figure | None]]] = [
-    (1, "seen before: no statement", _statements),
-    (1, "its instructions: at most 1.5 × those of a constant user", _of_the_floor),
-    (1, "its throughput: at least 95 % of that without authentication", _throughput),
-    *(
-        (1, f"{kind}: at least {least} times its instructions", _fewer(kind, least))
-        for kind, least in FEWER.items()
+TARGETS: list[Target] = [
+    Target(
+        number=1,
+        aim="a token seen before: no statement",
+        part="tokens",
+        find=figures.statements(_tokens, ways.BEFORE),
+        bound=0,
+        limit=limits.FAULT,
     ),
-    (2, "seen first: no more instructions than simplejwt stateless, same algorithm", _first_by_instructions),
-    (2, "and no more time", _first_by_time),
-    (2, "how many find their token remembered, 2 workers, 40 uses of each", _hit_rate),
-    (3, "a session: 1 round trip and no statement; without Redis 1 statement", _session_statements),
-    (3, "a bare round trip to Redis adds at least 0.5 × what it does", _times(variants.ROUND_TRIP, 0.5)),
-    *((3, f"{name}, adds at least {least} ×", _times(name, least)) for name, least in DEARER.items()),
-    (3, "its throughput: at least 4 × that of Django's db sessions", _sessions_over_http),
-    (4, "without Redis, of what Django's db sessions add: SQLite 0.1 ×, PostgreSQL 0.33 ×", _without_redis),
-    (5, "from an end to its refusal everywhere, all busy, 99 %: 5 ms; SQLite: the next request", _delay),
-    (6, "1,000,000 ended Logins: at most 100 B each", _entry_bytes),
-    (6, "and no pause over 5 ms", _pause),
-    (7, "the same with 1,000 and 1,000,000 signed in: at most 1.2 ×", _crowd),
-    (7, "every page of the console at 1,000,000 Logins: at most 5 ms of SQL", _console),
-    (8, "a sign-in: at most 1.3 × the password's hash alone", _sign_in),
+    Target(
+        number=1,
+        aim="a token seen before: no round trip to Redis",
+        part="tokens",
+        find=figures.round_trips(_tokens, ways.BEFORE),
+        bound=0,
+        needs=REDIS,
+        limit=limits.FAULT,
+    ),
+    Target(
+        number=1,
+        aim="a token seen before: at most 1.5 × the instructions of a constant user",
+        part="instructions",
+        find=figures.instructions(ways.BEFORE, ways.CONSTANT),
+        bound=1.5,
+        needs=VALGRIND,
+        limit=limits.OF_THE_FLOOR,
+    ),
+    Target(
+        number=1,
+        aim="a token seen before: at least 95 % of the throughput without authentication",
+        part="http",
+        find=figures.throughput,
+        bound=0.95,
+        is_least=True,
+        limit=limits.THROUGHPUT,
+    ),
+    *(
+        Target(
+            number=1,
+            aim=f"{kind}: at least {least} × the instructions of a token seen before",
+            part="instructions",
+            find=figures.instructions(kind, ways.BEFORE),
+            bound=least,
+            is_least=True,
+            needs=VALGRIND,
+            limit=limit,
+        )
+        for kind, (least, limit) in FEWER.items()
+    ),
+    Target(
+        number=2,
+        aim="a token seen first: no more instructions than simplejwt stateless, ES256",
+        part="instructions",
+        find=figures.instructions(ways.FIRST, ways.STATELESS),
+        bound=1,
+        needs=VALGRIND,
+        limit=limits.FIRST,
+    ),
+    Target(
+        number=2,
+        aim="a token seen first: no more time than simplejwt stateless, ES256",
+        part="tokens",
+        find=figures.added(_tokens, ways.FIRST, ways.STATELESS),
+        bound=1,
+        limit=limits.FIRST,
+    ),
+    Target(
+        number=2,
+        aim="how many requests find their token remembered, 2 workers, 40 uses of each",
+        part="http",
+        find=figures.hit_rate,
+    ),
+    Target(
+        number=3,
+        aim="a session with Redis: 1 round trip",
+        part="sessions",
+        find=figures.round_trips(_sessions, variants.SESSION),
+        bound=1,
+        needs=REDIS,
+        limit=limits.FAULT,
+    ),
+    Target(
+        number=3,
+        aim="a session with Redis: no statement",
+        part="sessions",
+        find=figures.with_redis(figures.statements(_sessions, variants.SESSION)),
+        bound=0,
+        needs=REDIS,
+        limit=limits.FAULT,
+    ),
+    Target(
+        number=3,
+        aim="a session with Redis: adds at most 2 × a bare round trip",
+        part="sessions",
+        find=figures.added(_sessions, variants.SESSION, variants.ROUND_TRIP),
+        bound=2,
+        needs=REDIS,
+        limit=limits.SESSION,
+    ),
+    *(
+        Target(
+            number=3,
+            aim=f"{name}: add at least {least} × what ours add",
+            part="sessions",
+            find=figures.added(_sessions, name, variants.SESSION),
+            bound=least,
+            is_least=True,
+            needs=REDIS,
+            limit=limits.SESSION,
+        )
+        for name, least in DEARER.items()
+    ),
+    Target(
+        number=3,
+        aim="sessions: at least 4 × the throughput of Django's db sessions",
+        part="http",
+        find=figures.sessions_over_http,
+        bound=4,
+        is_least=True,
+        limit=limits.SESSIONS_OVER_HTTP,
+    ),
+    Target(
+        number=4,
+        aim="a session without Redis: 1 statement",
+        part="sessions",
+        find=figures.without_redis(figures.statements(_sessions, variants.SESSION)),
+        bound=1,
+        needs="a run without Redis",
+        limit=limits.FAULT,
+    ),
+    *(
+        Target(
+            number=4,
+            aim=f"a session without Redis: adds on {name} at most {most} × what Django's db sessions add",
+            part="sessions",
+            find=figures.without_redis(
+                figures.added(_sessions, variants.SESSION, DB_SESSIONS), database=database
+            ),
+            bound=most,
+            needs=f"{name} without Redis",
+            limit=limits.STATEMENT,
+        )
+        for name, database, most in (("SQLite", "sqlite", 0.1), ("PostgreSQL", "postgresql", 0.33))
+    ),
+    Target(
+        number=5,
+        aim="from an end to its refusal everywhere, all busy, 99 %: 5 ms",
+        part="delay",
+        find=figures.delay_with_redis,
+        bound=5,
+        needs="PostgreSQL, Redis and --long",
+        limit=limits.DELAY,
+    ),
+    Target(
+        number=5,
+        aim="from an end to its refusal on SQLite: the next request (0 ms)",
+        part="delay",
+        find=figures.delay_on_sqlite,
+        bound=0,
+        needs="SQLite",
+        limit=limits.FAULT,
+    ),
+    Target(
+        number=6,
+        aim="1,000,000 ended Logins: at most 100 B each",
+        part="ended",
+        find=figures.entry_bytes,
+        bound=100,
+        needs=LONG,
+        limit=limits.FAULT,
+    ),
+    Target(
+        number=6,
+        aim="1,000,000 ended Logins: no pause over 5 ms",
+        part="ended",
+        find=figures.pause,
+        bound=5,
+        needs=LONG,
+        limit=limits.PAUSE,
+    ),
+    Target(
+        number=7,
+        aim="a request with 1,000,000 signed in: at most 1.2 × one with 1,000",
+        part="crowded",
+        find=figures.crowd,
+        bound=1.2,
+        needs=LONG,
+        limit=limits.CROWD,
+    ),
+    Target(
+        number=7,
+        aim="every page of the console at 1,000,000 Logins: at most 5 ms of SQL",
+        part="console",
+        find=figures.console,
+        bound=5,
+        needs=LONG,
+        limit=limits.CONSOLE,
+    ),
+    Target(
+        number=7,
+        aim="cleaning: no write of others waits over 200 ms",
+        part="cleaning",
+        find=figures.cleaning,
+        bound=200,
+        needs=LONG,
+        limit=limits.CLEANING,
+    ),
+    Target(
+        number=8,
+        aim="a sign-in: at most 1.3 × the password's hash alone",
+        part="sign-in",
+        find=figures.sign_in,
+        bound=1.3,
+        limit=limits.SIGN_IN,
+    ),
 ]
+
+
+def judged(run: Run) -> list[Judgement]:
+    """What this run says to every target."""
+    return [target.judge(run) for target in TARGETS]
+
+
+def tables(run: Run, *, is_whole: bool = True) -> list[Table]:
+    """Each target with its figure; of a part of a run, those that it measured."""
+    chosen = [one for one in judged(run) if is_whole or one.figure]
+    rows = [_row(one) for one in chosen]
+    columns = ("target", "aim", "here", "of the bound", "verdict")
+    notes = [f"{one.target.aim}: {one.verdict}. {one.why}" for one in chosen if one.why]
+    return [Table(title="Targets", columns=columns, rows=rows, words=2, notes=notes)]
+
+
+def _row(one: Judgement) -> list[str]:
+    here = one.figure.said if one.figure else "–"
+    times = "–" if one.times_the_bound is None else f"{one.times_the_bound:.2f} ×"
+    return [str(one.target.number), one.target.aim, here, times, one.verdict]
+
+
+def broken(run: Run) -> list[str]:
+    """The bounds of a long run that this one breaks, a line each: what costs more the more are signed in."""
+    return [
+        f"{one.target.aim}: {one.figure.said}"
+        for one in judged(run)
+        if one.target.part == "crowded" and one.verdict == NOT_MET and one.figure
+    ]
+
+
+def as_json(run: Run) -> list[dict[str, Any]]:
+    """Each target with its verdict, as JSON has it."""
+    return [
+        {
+            "number": one.target.number,
+            "aim": one.target.aim,
+            "bound": one.target.bound,
+            "is_least": one.target.is_least,
+            "value": one.figure.value if one.figure else None,
+            "low": one.figure.low if one.figure else None,
+            "high": one.figure.high if one.figure else None,
+            "times_the_bound": one.times_the_bound,
+            "verdict": one.verdict,
+            "why": one.why,
+        }
+        for one in judged(run)
+    ]

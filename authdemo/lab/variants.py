@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
@@ -19,7 +19,7 @@ from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessio
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
-from authdemo.lab import ways
+from authdemo.lab import trips, ways
 from sessions_stateful import issue as session_issue
 from sessions_stateful.middleware import AuthenticationMiddleware, SessionMiddleware
 
@@ -44,28 +44,31 @@ class Variant:
     status: int = 200
 
 
-def token_variants(user: Any) -> list[Variant]:
-    """A token on a DRF view; the floor is the view when nobody is asked."""
+def token_variants(user: Any, chosen: Sequence[ways.Way] | None = None) -> list[Variant]:
+    """A token on a DRF view, all ways by default; the floor is the view when nobody is asked."""
     return [
         Variant(
             name=way.name,
             floor=None if way.name == ways.NOBODY else ways.NOBODY,
             call=ways.bearer(way, user),
         )
-        for way in ways.ways()
+        for way in chosen or ways.ways()
     ]
 
 
 def session_variants(user: Any) -> list[Variant]:
     """A session cookie on a plain view: ours, and Django's engines, each without and with an idle timeout."""
+    ours = _signed_in(user, OURS)
+    _prove(SESSION, ours, user)
     found = [
         Variant(name=PLAIN, floor=None, call=_plain()),
-        Variant(name=SESSION, floor=PLAIN, call=_cookie(_signed_in(user, OURS))),
+        Variant(name=SESSION, floor=PLAIN, call=_cookie(ours)),
     ]
     if settings.REDIS_URL:
         found.append(Variant(name=ROUND_TRIP, floor=PLAIN, call=_round_trip()))
     for name, engine in engines().items():
         sessions = _signed_in(user, engine)
+        _prove(name, sessions, user)
         found.append(Variant(name=name, floor=PLAIN, call=_cookie(sessions)))
         sliding = replace(sessions, session_middleware=Sliding)
         found.append(Variant(name=f"{name}{WITH_IDLE}", floor=PLAIN, call=_cookie(sliding)))
@@ -77,7 +80,24 @@ def engines() -> dict[str, str]:
     names = ["cache"] if settings.REDIS_URL else []
     if apps.is_installed("django.contrib.sessions"):
         names = ["db", *names, "cached_db"] if names else ["db"]
+    names.append("signed_cookies")
     return {f"Django's {name} sessions": f"django.contrib.sessions.backends.{name}" for name in names}
+
+
+def entrance(engine: str) -> Callable[[str], str | None]:
+    """Who is let in with this session key; None for nobody."""
+
+    def who(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(str(request.user.pk) if request.user.is_authenticated else "")
+
+    view, factory = _chain(_sessions(engine, ""), who), RequestFactory()
+
+    def enter(key: str) -> str | None:
+        request = factory.get("/")
+        request.META["HTTP_COOKIE"] = _header(key)
+        return view(request).content.decode() or None
+
+    return enter
 
 
 class Sliding(DjangoSessionMiddleware):
@@ -97,6 +117,7 @@ def _round_trip() -> Call:
     plain = _plain()
 
     def call() -> Any:
+        trips.made()
         link.sendall(b"PING\r\n")
         link.recv(100)
         return plain()
@@ -113,17 +134,34 @@ class _Sessions:
     authentication_middleware: type[DjangoAuthenticationMiddleware]
 
 
-def _signed_in(user: Any, engine: str) -> _Sessions:
+def sign_in(user: Any, engine: str) -> Any:
+    """A request that has signed this person in, with the session that carries it stored."""
     request: Any = RequestFactory().post("/login/")
     request.session = import_module(engine).SessionStore()
     if engine == OURS:
         session_issue.sign_in(request, user)
-        kinds: Any = (SessionMiddleware, AuthenticationMiddleware)
     else:
         auth.login(request, user)
-        kinds = (DjangoSessionMiddleware, DjangoAuthenticationMiddleware)
     request.session.save()
-    return _Sessions(engine, request.session.session_key, *kinds)
+    return request
+
+
+def _signed_in(user: Any, engine: str) -> _Sessions:
+    return _sessions(engine, sign_in(user, engine).session.session_key)
+
+
+def _sessions(engine: str, key: str) -> _Sessions:
+    if engine == OURS:
+        return _Sessions(engine, key, SessionMiddleware, AuthenticationMiddleware)
+    return _Sessions(engine, key, DjangoSessionMiddleware, DjangoAuthenticationMiddleware)
+
+
+def _prove(name: str, sessions: _Sessions, user: Any) -> None:
+    enter = entrance(sessions.engine)
+    if enter(sessions.key) != str(user.pk):
+        raise RuntimeError(f"{name} did not let in the person whose session it is")
+    if enter(f"{sessions.key[:-8]}AAAAAAAA") is not None:
+        raise RuntimeError(f"{name} let in whoever made a key up")
 
 
 def _view(request: HttpRequest) -> HttpResponse:
@@ -137,7 +175,7 @@ def _plain() -> Call:
 
 def _cookie(sessions: _Sessions) -> Call:
     view, factory = _chain(sessions), RequestFactory()
-    cookie = f"{settings.SESSION_COOKIE_NAME}={sessions.key}"
+    cookie = _header(sessions.key)
 
     def call() -> Any:
         request = factory.get("/")
@@ -147,8 +185,14 @@ def _cookie(sessions: _Sessions) -> Call:
     return call
 
 
-def _chain(sessions: _Sessions) -> Callable[[HttpRequest], Any]:
-    chain = sessions.session_middleware(sessions.authentication_middleware(_view))
+def _header(key: str) -> str:
+    return f"{settings.SESSION_COOKIE_NAME}={key}"
+
+
+def _chain(
+    sessions: _Sessions, view: Callable[[HttpRequest], HttpResponse] = _view
+) -> Callable[[HttpRequest], Any]:
+    chain = sessions.session_middleware(sessions.authentication_middleware(view))
     chain.SessionStore = import_module(sessions.engine).SessionStore
     return chain
 
@@ -159,19 +203,17 @@ SERVED = {PLAIN: "plain", SESSION: "session", DB_SESSIONS: "db-session"}
 
 def served() -> dict[str, Callable[[HttpRequest], Any]]:
     """A plain view, by its address: behind nothing, our sessions, and Django's in the database."""
-    ours = _Sessions(OURS, "", SessionMiddleware, AuthenticationMiddleware)
-    django = _Sessions(DB, "", DjangoSessionMiddleware, DjangoAuthenticationMiddleware)
     return {
         SERVED[PLAIN]: lambda _request: HttpResponse(b"known"),
-        SERVED[SESSION]: _chain(ours),
-        SERVED[DB_SESSIONS]: _chain(django),
+        SERVED[SESSION]: _chain(_sessions(OURS, "")),
+        SERVED[DB_SESSIONS]: _chain(_sessions(DB, "")),
     }
 
 
 def cookies(user: Any) -> dict[str, str]:
     """A session cookie of this person for each of them, by the name of the variant."""
     keys = {PLAIN: "", SESSION: _signed_in(user, OURS).key, DB_SESSIONS: _signed_in(user, DB).key}
-    return {name: f"{settings.SESSION_COOKIE_NAME}={key}" for name, key in keys.items()}
+    return {name: _header(key) for name, key in keys.items()}
 
 
 def sign_in_variants(user: Any, password: str) -> list[Variant]:

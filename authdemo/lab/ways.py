@@ -1,29 +1,26 @@
-"""Ways to authenticate the same DRF view: none, ours, simplejwt's and knox's, each with tokens to send."""
+"""Ways to authenticate the same DRF view: none, ours and the peers', each with what is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import import_module
+from datetime import timedelta
 from typing import Any
 
-from django.apps import apps
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import RequestFactory
+from django.urls import ResolverMatch
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
-from rest_framework_simplejwt.authentication import JWTAuthentication, JWTStatelessUserAuthentication
-from rest_framework_simplejwt.backends import TokenBackend
-from rest_framework_simplejwt.tokens import AccessToken as SimpleAccessToken
-from rest_framework_simplejwt.tokens import BlacklistMixin
 
+from accounts import budget
 from accounts.logins import Login
-from tokens_stateless import conf, issue, keys
+from authdemo.lab import peers
+from authdemo.lab.way import Way as Way
+from tokens_stateless import conf, issue
 from tokens_stateless.authenticate import TokenAuthentication
 from tokens_stateless.claims import AccessToken
 
@@ -32,26 +29,7 @@ OPEN = "no authentication class"
 CONSTANT = "a constant user"
 BEFORE = "this project, token seen before (ES256)"
 FIRST = "this project, token seen first (ES256)"
-STATELESS = "simplejwt stateless, ES256"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Way:
-    """One way: its authentication class, if any, and a maker of Authorization headers.
-
-    Where nobody is `asked`, DRF does not even find out that there is nobody.
-    """
-
-    slug: str
-    name: str
-    authentication: type[BaseAuthentication] | None
-    header: Callable[[Any], str]
-    pool: int = 1
-    asked: bool = True
-
-    def headers(self, user: Any) -> list[str]:
-        """Authorization headers of this person, to be sent in turn."""
-        return [self.header(user) for _one in range(self.pool)]
+STATELESS = peers.STATELESS
 
 
 class Constant(BaseAuthentication):
@@ -67,7 +45,7 @@ class Constant(BaseAuthentication):
 class Known(APIView):
     """The view that is the same for all."""
 
-    permission_classes = (AllowAny,)
+    permission_classes: tuple[type[BasePermission], ...] = (AllowAny,)
 
     def get(self, request: Request) -> Response:
         """The same."""
@@ -84,46 +62,87 @@ def view(way: Way) -> Callable[..., Any]:
         def perform_authentication(self, request: Request) -> None:
             """Nothing; DRF asks even without an authentication class."""
 
-    return (Asking if way.asked else Unasked).as_view()
+    return _within(way.budget, (Asking if way.asked else Unasked).as_view())
+
+
+def entrance(way: Way) -> Callable[[str], str | None]:
+    """Who is let in with this header where the view demands somebody; None when it is refused."""
+
+    class Demanding(Known):
+        authentication_classes = (way.authentication,) if way.authentication else ()
+        permission_classes = (IsAuthenticated,)
+
+        def get(self, request: Request) -> Response:
+            """Who that is."""
+            return Response({"known": str(request.user.pk)})
+
+    ask = _asker(way, _within(way.budget, Demanding.as_view()))
+
+    def enter(header: str) -> str | None:
+        response = ask(header)
+        if response.status_code >= 500:
+            raise RuntimeError(f"{way.name} answered {response.status_code}")
+        return str(response.data["known"]) if response.status_code == 200 else None
+
+    return enter
+
+
+def _within(chosen: timedelta | None, ask: Callable[..., Any]) -> Callable[..., Any]:
+    return ask if chosen is None else budget.within(chosen)(ask)
+
+
+def _asker(way: Way, ask: Callable[..., Any]) -> Callable[[str], Any]:
+    """Requests to this view, one for each header."""
+    factory, carrier = RequestFactory(), way.carrier
+    # Only who has a budget of its own is looked up by what the request was routed to.
+    match = ResolverMatch(ask, (), {}) if way.budget is not None else None
+
+    def one(header: str) -> Any:
+        request = factory.get("/", headers={carrier: header})
+        request.resolver_match = match
+        return ask(request)
+
+    return one
 
 
 def ways() -> list[Way]:
-    """All that can be had here; knox where it is installed."""
+    """All that can be had here; the peers where they are installed."""
     many = 2 * conf.current().remembered_tokens
-    _kid, private = keys.signer()
-    es256 = _backend("ES256", private, private.public_key())
-    hs256 = _backend("HS256", settings.SECRET_KEY, settings.SECRET_KEY)
-    stateless, default = JWTStatelessUserAuthentication, JWTAuthentication
-    found = [
+    return [
         Way(slug="nobody", name=NOBODY, authentication=None, header=_ours, asked=False),
         Way(slug="open", name=OPEN, authentication=None, header=_ours),
         Way(slug="constant", name=CONSTANT, authentication=Constant, header=_ours),
         Way(slug="seen-before", name=BEFORE, authentication=TokenAuthentication, header=_ours),
         Way(slug="seen-first", name=FIRST, authentication=TokenAuthentication, header=_ours, pool=many),
-        _peer("stateless-es256", STATELESS, stateless, es256, pool=many),
-        _peer("stateless-hs256", "simplejwt stateless, HS256", stateless, hs256, pool=many),
-        _peer("default-es256", "simplejwt default, ES256", default, es256, pool=many),
-        _peer("default-hs256", "simplejwt default, HS256", default, hs256, pool=many),
-        _peer("listed-es256", "simplejwt with blacklist, ES256", default, es256, BlacklistMixin, pool=many),
-        _peer("listed-hs256", "simplejwt with blacklist, HS256", default, hs256, BlacklistMixin, pool=many),
+        *peers.peers(pool=many),
     ]
-    if apps.is_installed("knox"):
-        kind = import_module("knox.auth").TokenAuthentication
-        found.append(Way(slug="knox", name="knox", authentication=kind, header=_knox))
-    return found
 
 
 def bearer(way: Way, user: Any) -> Callable[[], Any]:
-    """One request after the other, in this process, without a server."""
-    ask, factory, headers, turn = view(way), RequestFactory(), way.headers(user), 0
+    """One request after the other, in this process, without a server.
+
+    RuntimeError unless each header lets its person in: on a view that is open to all, one that names nobody
+    would be cheap.
+    """
+    ask, headers, turn = _asker(way, view(way)), way.headers(user), 0
+    if way.authentication not in (None, Constant):
+        _prove(way, headers, user)
 
     def call() -> Any:
         nonlocal turn
         turn += 1
-        request = factory.get("/", headers={"Authorization": headers[turn % len(headers)]})
-        return ask(request).render()
+        return ask(headers[turn % len(headers)]).render()
 
     return call
+
+
+def _prove(way: Way, headers: list[str], user: Any) -> None:
+    enter = entrance(way)
+    let_in = {enter(header) for header in (headers[0], headers[-1])}
+    if let_in != {str(user.pk)}:
+        raise RuntimeError(f"{way.name} let in {let_in}, not the person whose tokens they are")
+    if enter(f"{headers[0][:-8]}AAAAAAAA") is not None:
+        raise RuntimeError(f"{way.name} let in whoever made a token up")
 
 
 def _ours(user: Any) -> str:
@@ -133,32 +152,3 @@ def _ours(user: Any) -> str:
         return _ours(user)
     now = timezone.now()
     return f"Bearer {AccessToken.for_login(login, user, read_at=now, authenticated_at=login.started_at)}"
-
-
-def _backend(algorithm: str, signing: Any, verifying: Any) -> TokenBackend:
-    backend = TokenBackend(algorithm, signing, verifying)
-    # The prepared forms are cached properties; setting them skips a detour over PEM text.
-    backend.__dict__.update(prepared_signing_key=signing, prepared_verifying_key=verifying)
-    return backend
-
-
-def _peer(
-    slug: str, name: str, base: type[JWTAuthentication], backend: TokenBackend, *mixins: Any, pool: int
-) -> Way:
-    kind: Any = type("PeerToken", (*mixins, SimpleAccessToken), {"token_backend": backend})
-
-    def header(user: Any) -> str:
-        token = kind()
-        token["sub"] = str(user.pk)
-        return f"Bearer {token}"
-
-    def validated(_self: JWTAuthentication, raw: bytes) -> SimpleAccessToken:
-        return kind(raw)  # type: ignore[no-any-return]
-
-    authentication = type("Peer", (base,), {"get_validated_token": validated})
-    return Way(slug=slug, name=name, authentication=authentication, header=header, pool=pool)
-
-
-def _knox(user: Any) -> str:
-    _row, token = import_module("knox.models").get_token_model().objects.create(user=user)
-    return f"Token {token}"

@@ -1,169 +1,219 @@
-"""`manage.py measure`: what authentication costs here, ours beside simplejwt's, knox's and Django's own."""
+"""`manage.py measure`: what authentication costs here, ours beside the peers' and Django's own."""
 
 from __future__ import annotations
 
+import json
 import os
-import subprocess
+import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from argparse import ArgumentTypeError
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandParser
-from django.db import connection, connections
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, connection, connections
 
-if TYPE_CHECKING:
-    from authdemo.lab.targets import Run
+from accounts import logins, standing
+from authdemo.lab import claims, conclusions, parts, peers, tables, targets
+from authdemo.lab.progress import Progress
+from authdemo.lab.run import Run
+from authdemo.lab.setup import Setup
 
 LAB = "authdemo.lab.settings"
-PARTS = ("instructions", "time", "sessions", "sign-in", "http", "ended", "delay", "crowded")
-# Take some or ten minutes, so they are done only when they are asked for.
-LONG_PARTS = ("cleaning", "console")
 PASSWORD = "a password for measuring"  # noqa: S105 - of a database that is removed again
+STDOUT = "-"
+FEWEST_ROUNDS = 8
 
 
 class Command(BaseCommand):
     """Works on a database that it makes and removes; yours is not touched."""
 
-    run: Run
-    parts: Sequence[str]
-
-    help = "Measures what authentication costs, beside simplejwt, knox and Django; how soon an end is known."
+    help = "Measures what authentication costs, beside Django and its packages; how soon an end is known."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """How long, and what."""
-        parser.add_argument("--rounds", type=int, default=60, help="rounds of interleaved calls (default 60)")
+        """What, how thoroughly, and where to."""
         parser.add_argument(
-            "--only", choices=PARTS + LONG_PARTS, action="append", help="only this part; may be repeated"
+            "--only", choices=parts.NAMES, action="append", help="only this part; may be repeated"
+        )
+        parser.add_argument(
+            "--long",
+            action="store_true",
+            help="also what needs a million rows, and all instructions: 15 minutes instead of two",
+        )
+        parser.add_argument(
+            "--rounds",
+            type=_rounds,
+            default=Setup.rounds,
+            help=f"rounds of interleaved calls (default {Setup.rounds}, at least {FEWEST_ROUNDS})",
+        )
+        parser.add_argument(
+            "--json",
+            metavar="FILE",
+            help="write all that was found here, as JSON; - is stdout, without tables",
+        )
+        parser.add_argument(
+            "--html",
+            metavar="FILE",
+            help="write one page to be read alone here, with charts",
         )
 
-    def handle(self, *_args: Any, rounds: int, only: list[str] | None, **_options: Any) -> None:
+    def handle(self, *_args: Any, **options: Any) -> None:
         """Start again with the peers installed, then measure."""
+        file, page = _writable(options["json"]), _writable(options["html"])
+        if page == STDOUT:
+            raise CommandError("--html needs the name of a file.")
+        if page and not find_spec("matplotlib"):
+            raise CommandError(
+                "--html draws with matplotlib, of requirements-measure.txt. `make measure` installs it."
+            )
         if os.environ.get("DJANGO_SETTINGS_MODULE") != LAB:
-            environment = {**os.environ, "DJANGO_SETTINGS_MODULE": LAB}
-            parts = [f"--only={part}" for part in only or ()]
-            command = [sys.executable, "manage.py", "measure", "--rounds", str(rounds), *parts]
-            # Our own interpreter and our own command; nothing of it comes from outside.
-            sys.exit(subprocess.call(command, cwd=settings.BASE_DIR, env=environment))  # noqa: S603
-        with tempfile.TemporaryDirectory() as directory:
-            old = connection.settings_dict["NAME"]
-            if connection.vendor == "sqlite":
-                connection.settings_dict["TEST"]["NAME"] = str(Path(directory) / "measure.sqlite3")
-            connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-            try:
-                self._measure(rounds, only or PARTS, Path(directory))
-            finally:
-                connections.close_all()
-                connection.creation.destroy_test_db(old, verbosity=0)
-
-    def _measure(self, rounds: int, parts: Sequence[str], directory: Path) -> None:
-        from accounts import standing
-        from authdemo.lab import measure, targets
-
-        self.run, self.parts = targets.Run(), parts
-        user = get_user_model().objects.create_user("alice@example.com", PASSWORD)
-        self.stdout.write(f"{measure.where()}\n")
+            _again(options, file, page)
+        # As Ctrl-C does, so that the database goes.
+        signal.signal(signal.SIGTERM, lambda *_told: sys.exit(128 + signal.SIGTERM))
         try:
-            for part in parts:
-                getattr(self, f"_{part.replace('-', '_')}")(user, rounds, directory)
+            with tempfile.TemporaryDirectory() as directory, _database(Path(directory)):
+                run = self._run(options, Path(directory), is_quiet=file == STDOUT)
+        except KeyboardInterrupt:
+            raise CommandError("Stopped.", returncode=128 + signal.SIGINT) from None
+        self._hand_over(run, file, page)
+
+    def _hand_over(self, run: Run, file: str | None, page: str | None) -> None:
+        """Write the record where it was wanted; CommandError where the run breaks a bound."""
+        if file:
+            found = {
+                **run.as_json(),
+                "targets": targets.as_json(run),
+                "claims": claims.as_json(claims.rows(run)),
+                "conclusions": conclusions.drawn(run),
+            }
+            text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
+            if file == STDOUT:
+                self.stdout.write(text)
+            else:
+                Path(file).write_text(f"{text}\n", encoding="utf-8")
+        if page:
+            self._write_page(run, Path(page))
+        if broken := targets.broken(run):
+            raise CommandError("A bound is broken. " + "; ".join(broken))
+
+    def _run(self, options: dict[str, Any], directory: Path, *, is_quiet: bool) -> Run:
+        setup = Setup(
+            user=get_user_model().objects.create_user("alice@example.com", PASSWORD),
+            password=PASSWORD,
+            environment=_environment(),
+            directory=directory,
+            rounds=options["rounds"],
+            is_long=options["long"],
+        )
+        chosen, run = (
+            parts.chosen(options["only"] or (), is_long=setup.is_long),
+            Run.begun(is_long=setup.is_long),
+        )
+        about = [(part.title, part.about(is_long=setup.is_long)) for part in chosen]
+        progress, began = Progress(self.stderr, parts=about), time.monotonic()
+        if missing := peers.missing():
+            packages = " and ".join(missing)
+            self.stderr.write(f"Not installed, so not measured: {packages} (requirements-measure.txt).")
+        if not is_quiet:
+            self.stdout.write(run.where())
+        beside: dict[str, Future[Any]] = {}
+        try:
+            for part in chosen:
+                part_began = time.monotonic()
+                if not part.is_timed and not beside:
+                    beside = _begun(chosen, setup)
+                with progress.part():
+                    found = beside[part.name].result() if part.name in beside else part.measure(setup)
+                run.take(part.name, found, seconds=time.monotonic() - part_began)
+                if not is_quiet:
+                    self._show(part.tables(found))
         finally:
             standing.stop()
-        self.stdout.write("\nTargets\n\n" + targets.table(self.run, is_whole=set(PARTS) <= set(parts)))
+            # Later it would find no database.
+            with suppress(DatabaseError):
+                logins.writer.flush()
+        run.took_seconds = time.monotonic() - began
+        if not is_quiet:
+            self._show(targets.tables(run, is_whole=not options["only"]))
+            self._show(claims.tables(claims.rows(run), is_whole=not options["only"]))
+        return run
 
-    def _instructions(self, _user: Any, _rounds: int, directory: Path) -> None:
-        from authdemo.lab import instructions
+    def _write_page(self, run: Run, page: Path) -> None:
+        # Loads what draws, which nothing else needs.
+        from authdemo.lab import report
 
-        if not instructions.available():
-            self.stdout.write("No instructions are counted: there is no valgrind on the PATH.\n")
-            return
-        self.run.instructions = instructions.count(_environment(), directory=directory)
-        if "time" not in self.parts:  # whose tables show them, too
-            self.stdout.write("\nInstructions\n\n" + instructions.table(self.run.instructions))
+        page.write_text(report.page(run), encoding="utf-8")
+        self.stderr.write(f"The report, with the dial drawn: {page}")
 
-    def _time(self, user: Any, rounds: int, _directory: Path) -> None:
-        from authdemo.lab import measure, variants, ways
+    def _show(self, found: list[tables.Table]) -> None:
+        for table in found:
+            if table.rows:
+                self.stdout.write(f"\n{tables.markdown(table)}")
 
-        counted = self.run.instructions
-        self.run.tokens = tokens = measure.measure(variants.token_variants(user), rounds=rounds)
-        self.stdout.write("\nToken, DRF view\n\n" + measure.table(tokens, instructions=counted))
-        by_name = {result.name: result for result in tokens}
-        peers = [result for result in tokens if result.name.startswith(("simplejwt", "knox"))]
-        self.stdout.write("\n" + measure.against(by_name[ways.BEFORE], peers))
-        self.stdout.write("\n" + measure.against(by_name[ways.FIRST], peers))
 
-    def _sessions(self, user: Any, rounds: int, _directory: Path) -> None:
-        from authdemo.lab import measure, variants
+def _begun(chosen: Sequence[parts.Part], setup: Setup) -> dict[str, Future[Any]]:
+    """Those that work beside others, in processes of their own, by name."""
+    pool = ThreadPoolExecutor()
+    begun = {part.name: pool.submit(part.measure, setup) for part in chosen if part.is_beside}
+    pool.shutdown(wait=False)
+    return begun
 
-        counted = self.run.instructions
-        chosen = variants.session_variants(user)
-        self.run.sessions = found = measure.measure(chosen, rounds=rounds)
-        ours = next(variant for variant in chosen if variant.name == variants.SESSION)
-        self.run.round_trips = measure.round_trips(ours.call)
-        self.stdout.write("\nSession cookie, plain view\n\n" + measure.table(found, instructions=counted))
-        by_name = {result.name: result for result in found}
-        peers = [result for result in found if result.name.startswith("Django")]
-        self.stdout.write("\n" + measure.against(by_name[variants.SESSION], peers))
 
-    def _sign_in(self, user: Any, rounds: int, _directory: Path) -> None:
-        from authdemo.lab import measure, variants
+def _rounds(text: str) -> int:
+    if not text.isdecimal() or int(text) < FEWEST_ROUNDS:
+        raise ArgumentTypeError(
+            f"{text!r} is no number of at least {FEWEST_ROUNDS}: fewer rounds have no interval of 99 %"
+        )
+    return int(text)
 
-        found = measure.measure(variants.sign_in_variants(user, PASSWORD), rounds=rounds, calls=1)
-        self.run.sign_in = found
-        self.stdout.write("\nSign-in\n\n" + measure.table(found))
 
-    def _crowded(self, user: Any, rounds: int, _directory: Path) -> None:
-        from authdemo.lab import crowded
+def _writable(file: str | None) -> str | None:
+    """Where to write, wherever the process then works; CommandError before anything is measured."""
+    if file is None or file == STDOUT:
+        return file
+    path = Path(file).absolute()
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise CommandError(f"Cannot write {file}: {error.strerror}.") from None
+    return str(path)
 
-        self.run.crowded, room = crowded.compare(user, rounds=rounds)
-        self.stdout.write("\n1,000 and 1,000,000 signed in\n\n" + crowded.table(self.run.crowded, room))
 
-    def _http(self, user: Any, rounds: int, directory: Path) -> None:
-        from authdemo.lab import http, ways
+def _again(options: dict[str, Any], file: str | None, page: str | None) -> NoReturn:
+    """Become the same command with the lab's settings: the settings of a process are read once."""
+    words = [f"--only={part}" for part in options["only"] or ()]
+    words += ["--long"] if options["long"] else []
+    words += [f"--json={file}"] if file else []
+    words += [f"--html={page}"] if page else []
+    command = [sys.executable, "manage.py", "measure", f"--rounds={options['rounds']}", *words]
+    os.chdir(settings.BASE_DIR)
+    sys.stdout.flush()
+    # Our own interpreter and our own command; nothing of it comes from outside.
+    os.execve(sys.executable, command, {**os.environ, "DJANGO_SETTINGS_MODULE": LAB})  # noqa: S606
 
-        found = ways.ways()
-        before = next(way for way in found if way.name == ways.BEFORE)
-        with http.serving(_environment(), directory=directory) as port:
-            results = http.throughput(port, found, user, rounds=max(3, rounds // 4))
-            self.run.sessions_over_http = http.session_throughput(port, user, rounds=max(3, rounds // 4))
-            self.run.hit_rate = rate = http.hit_rate(port, before, user)
-        self.run.over_http = results
-        self.stdout.write(f"\nOver HTTP, granian, {http.WORKERS} workers\n\n" + http.table(results))
-        self.stdout.write("\nSessions\n\n" + http.table(self.run.sessions_over_http))
-        self.stdout.write(f"\nTokens that the worker knew, of 50 tokens used 40 times each: {rate:.1%}.")
 
-    def _delay(self, user: Any, _rounds: int, directory: Path) -> None:
-        from authdemo.lab import delay
-
-        self.stdout.write("\nFrom an end to its refusal\n")
-        if connection.vendor == "sqlite":
-            self.run.delay_bound = 0
-        elif settings.REDIS_URL:
-            self.run.delay_bound = 5
-        else:
-            self.stdout.write("Without Redis, by reading the ledger alone; with REDIS_URL, by the feed.")
-        self.run.delay = delay.measure(user, _environment(), directory=directory)
-        self.stdout.write(delay.told(self.run.delay))
-
-    def _ended(self, _user: Any, _rounds: int, _directory: Path) -> None:
-        from authdemo.lab import ended
-
-        self.run.ended = results = [ended.measure(minutes=minutes) for minutes in (1, 7)]
-        self.stdout.write("\nWhat a process knows of ended Logins\n\n" + ended.table(results))
-
-    def _cleaning(self, _user: Any, _rounds: int, _directory: Path) -> None:
-        from authdemo.lab import cleaning
-
-        self.stdout.write("\nCleaning\n\n" + cleaning.measure(_environment()))
-
-    def _console(self, user: Any, rounds: int, _directory: Path) -> None:
-        from authdemo.lab import console
-
-        self.run.console = found = console.measure(user, rounds=max(3, rounds // 10))
-        self.stdout.write("\nThe console at a million Logins\n\n" + console.table(found))
+@contextmanager
+def _database(directory: Path) -> Iterator[None]:
+    """A new one, which goes afterwards."""
+    old = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        connection.settings_dict["TEST"]["NAME"] = str(directory / "measure.sqlite3")
+    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        yield
+    finally:
+        connections.close_all()
+        connection.creation.destroy_test_db(old, verbosity=0)
 
 
 def _environment() -> dict[str, str]:
@@ -173,4 +223,7 @@ def _environment() -> dict[str, str]:
         url = f"sqlite:///{quote(name)}"
     else:
         url = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
-    return {**os.environ, "DATABASE_URL": url}
+    # Some of the processes work in a directory of their own.
+    file = os.environ.get("SECRET_KEY_FILE")
+    key = {"SECRET_KEY_FILE": str(Path(file).absolute())} if file else {}
+    return {**os.environ, **key, "DATABASE_URL": url}
