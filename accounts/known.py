@@ -42,6 +42,8 @@ class Known:
         self._versions: tuple[tuple[int, dict[bytes, int]], ...] = ()
         # Whether there is nothing to ask for, as mostly there is not.
         self.is_empty = True
+        # Another object after whatever was new: what was good in this edition is so while it lasts.
+        self.edition = object()
 
     def learn(self, *, ended: Iterable[bytes], versions: Iterable[tuple[bytes, int]], now: float) -> None:
         """Take in what has ended and what has moved; known things are skipped."""
@@ -61,6 +63,7 @@ class Known:
                     self.is_empty = False
                 ids, key = self._ended[-1][1], _key(login)
                 ids[key] = ids.get(key, b"") + login
+                self.edition = object()
 
     def _learn_versions(self, people: list[tuple[bytes, int]], minute: int) -> None:
         if moved := [(user, version) for user, version in people if version > self.version(user)]:
@@ -68,6 +71,7 @@ class Known:
                 self._versions = (*self._versions, (minute, {}))
                 self.is_empty = False
             self._versions[-1][1].update(moved)
+            self.edition = object()
 
     def forget(self, *, before: float) -> None:
         """Drop the buckets whose every entry was learned before this instant."""
@@ -94,7 +98,8 @@ class Known:
         """The highest version known of a person; 0 when nothing is known."""
         highest = 0
         for _minute, bucket in self._versions:
-            highest = max(highest, bucket.get(user, 0))
+            if (found := bucket.get(user, 0)) > highest:
+                highest = found
         return highest
 
     def _take_apart(self, bucket: dict[Any, Any]) -> None:

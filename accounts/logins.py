@@ -5,7 +5,6 @@ The row is the truth. Whatever a flow hands out only carries its id, and ending 
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
@@ -423,9 +422,11 @@ _next_put: dict[int, float] = {}
 MOST_NEXT_PUT = 100_000
 
 
-def seen_by_token(login: uuid.UUID) -> None:
-    """As `seen`, for a flow that carries no "last seen": this process knows when the next write is due."""
-    now = time.time()
+def seen_by_token(login: uuid.UUID, now: float) -> None:
+    """As `seen`, for a flow that carries no "last seen": this process knows when the next write is due.
+
+    `now` is in seconds since 1970.
+    """
     if now < _next_put.get(login.int, 0.0):
         return
     if len(_next_put) >= MOST_NEXT_PUT:

@@ -15,19 +15,18 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from accounts import budget, carried, events, logins, standing
 from accounts.carried import Carried
 from accounts.errors import StandingUnknown
-from accounts.standing import Answer
+from accounts.standing import Answer, Standing
 from tokens_stateless import claims, conf, keys
-from tokens_stateless.claims import AccessToken
+from tokens_stateless.claims import AccessToken, VerifiedToken
 from tokens_stateless.errors import BadAuthorization, TokenNotValid, TokenStale
 from tokens_stateless.issue import FLOW
-from tokens_stateless.remembered import Verified, beginning_of
+from tokens_stateless.remembered import Verified
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from rest_framework.request import Request
 
     from accounts.models import AbstractUser
-    from tokens_stateless.conf import Tokens
 
 # What the header begins with, mostly; and with what, where it is ours: the scheme's token (RFC 9110 section
 # 5.6.2) ends where "bearer" does, and its case does not matter (section 11.1).
@@ -63,7 +62,7 @@ class TokenAuthentication(JWTAuthentication):
             raise BadAuthorization
         known = _accepted(plain, header)
         carried.put(plain, known.carried)
-        return known.make_user(), AccessToken.again(known, header=header)
+        return known.make_user(), VerifiedToken(known)
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge when no token was sent: no error attribute (RFC 6750 section 3.1)."""
@@ -88,9 +87,8 @@ def verify(request: HttpRequest, token: str) -> AccessToken:
 
     Raises TokenNotValid, TokenStale or StandingUnknown.
     """
-    header = USUAL + token
     try:
-        return AccessToken.again(_accepted(request, header), header=header)
+        return VerifiedToken(_accepted(request, USUAL + token))
     except BadAuthorization:
         # It did not come in a header.
         raise TokenNotValid("form") from None
@@ -98,38 +96,45 @@ def verify(request: HttpRequest, token: str) -> AccessToken:
 
 def _accepted(request: HttpRequest, header: str) -> Verified:
     mine = standing.freshen()
-    is_fresh = mine.is_within(budget.seconds_of(request))
-    now, chosen = time.time(), conf.current()
+    is_fresh, now = mine.is_within(budget.seconds_of(request)), time.time()
     try:
         remembered = keys.ring(up_to_date=is_fresh, now=now).remembered
-        known = remembered.get(header, under=chosen, now=now)
+        known = remembered.get(header, now)
         if known is None:
-            known = _read(header, under=chosen)
-            remembered.put(header, known, most=chosen.remembered_tokens, now=now)
-        login = known.carried.login_id
-        answer = mine.judge(login, user=known.public_id, version=known.version, is_fresh=is_fresh)
-        if answer is Answer.ENDED:
-            raise TokenNotValid("ended")  # noqa: TRY301 - to be noted below, like every refusal
+            known = _read(header)
+            remembered.put(known, most=conf.current().remembered_tokens, now=now)
+        # Read before the answer: what is learned meanwhile makes another.
+        edition = mine.known.edition
+        if not is_fresh or known.good_in is not edition:
+            _demand_good(known, mine, is_fresh=is_fresh)
+            known.good_in = edition if is_fresh else None
     except TokenNotValid as error:
         events.note("authn_token_refused", request=request, reason=error.reason)
         raise
     except (DatabaseError, InterfaceError) as error:
         # Only a process that does not know its keys asks for them.
         raise StandingUnknown from error
-    if answer is not Answer.GOOD:
-        raise TokenStale
-    logins.seen_by_token(login)
+    logins.seen_by_token(known.carried.login_id, now)
     return known
 
 
-def _read(header: str, *, under: Tokens) -> Verified:
+def _demand_good(known: Verified, mine: Standing, *, is_fresh: bool) -> None:
+    """Raise unless the Login of this token stands, and its person is as it says."""
+    login = known.carried.login_id
+    answer = mine.judge(login, user=known.public_id, version=known.version, is_fresh=is_fresh)
+    if answer is Answer.ENDED:
+        raise TokenNotValid("ended")
+    if answer is not Answer.GOOD:
+        raise TokenStale
+
+
+def _read(header: str) -> Verified:
     """What the token in this header says, read strictly."""
     said = claims.read(_token(header).encode("utf-8", "replace"))
-    leeway, public_id = under.leeway.total_seconds(), UUID(said["sub"])
+    leeway, public_id = conf.current().leeway.total_seconds(), UUID(said["sub"])
     signed_in = datetime.fromtimestamp(said["auth_time"], tz=timezone.utc)
     return Verified(
-        beginning=beginning_of(header),
-        read_under=under,
+        header=header,
         begins_at=max(said["iat"], said.get("nbf", 0)) - leeway,
         ends_at=said["exp"] + leeway,
         carried=Carried(login_id=UUID(said["sid"]), flow=FLOW, authenticated_at=signed_in),

@@ -65,8 +65,6 @@ class AccessToken(SimpleAccessToken):
     """simplejwt's access token, carrying a Login."""
 
     _token_backend = Backend(keys.ALGORITHM)
-    _known: Verified | None = None
-    _header = ""
 
     def get_token_backend(self) -> Backend:
         """The backend that knows our keys."""
@@ -106,25 +104,44 @@ class AccessToken(SimpleAccessToken):
             token.payload["pk"] = user._meta.pk.value_to_string(user)
         return token
 
-    @classmethod
-    def again(cls, known: Verified, *, header: str) -> AccessToken:
-        """The token in a header that was verified before; as `AccessToken(…)`, for next to nothing.
+    @cached_property
+    def login_id(self) -> uuid.UUID:
+        """The Login that the token carries."""
+        return uuid.UUID(self.payload["sid"])
 
-        What a request does to its claims stays with the request.
-        """
-        token = object.__new__(cls)
-        token._known, token._header = known, header
-        return token
+    @cached_property
+    def public_id(self) -> uuid.UUID:
+        """The person that it is about."""
+        return uuid.UUID(self.payload["sub"])
+
+    @property
+    def authenticated_at(self) -> datetime:
+        """When the person last proved who they are."""
+        return datetime.fromtimestamp(self.payload["auth_time"], tz=timezone.utc)
+
+    def user(self) -> AbstractUser:
+        """The person as the token tells, without SQL: real and light; the rest is fetched when touched."""
+        return user_maker(self.payload, self.public_id)()
+
+
+class VerifiedToken(AccessToken):
+    """The same, of a token that was verified before; for next to nothing.
+
+    What a request does to its claims stays with the request.
+    """
+
+    def __init__(self, known: Verified) -> None:
+        self._known = known
 
     @cached_property
     def token(self) -> bytes:  # type: ignore[override]
         """The text that was verified."""
-        return self._header.rpartition(" ")[2].encode()
+        return self._known.header.rpartition(" ")[2].encode()
 
     @cached_property
     def payload(self) -> dict[str, Any]:  # type: ignore[override]
         """The claims, this instance's own."""
-        return _object(self._known.beginning.split(".")[1].encode()) if self._known else {}
+        return _object(self._known.header.split(".")[1].encode())
 
     @cached_property
     def current_time(self) -> datetime:  # type: ignore[override]
@@ -134,21 +151,16 @@ class AccessToken(SimpleAccessToken):
     @cached_property
     def login_id(self) -> uuid.UUID:
         """The Login that the token carries."""
-        return self._known.carried.login_id if self._known else uuid.UUID(self.payload["sid"])
+        return self._known.carried.login_id
 
     @cached_property
     def public_id(self) -> uuid.UUID:
         """The person that it is about."""
-        return self._known.public_id if self._known else uuid.UUID(self.payload["sub"])
-
-    @property
-    def authenticated_at(self) -> datetime:
-        """When the person last proved who they are."""
-        return datetime.fromtimestamp(self.payload["auth_time"], tz=timezone.utc)
+        return self._known.public_id
 
     def user(self) -> AbstractUser:
-        """The person as the token tells, without SQL: real and light; the rest is fetched when touched."""
-        return self._known.make_user() if self._known else user_maker(self.payload, self.public_id)()
+        """The person as the token tells, made anew."""
+        return self._known.make_user()
 
 
 def user_maker(claims: dict[str, Any], public_id: uuid.UUID) -> Callable[[], AbstractUser]:

@@ -16,7 +16,9 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import Any
 
+from django.core.signals import setting_changed
 from django.db import DatabaseError, InterfaceError
+from django.dispatch import receiver
 from django.utils import timezone
 
 from accounts import conf as accounts_conf
@@ -90,6 +92,12 @@ def forget() -> None:
 
 # A child hears no news from before its own first read of the ledger, so it must not go on with an older copy.
 os.register_at_fork(after_in_child=forget)
+
+
+@receiver(setting_changed, dispatch_uid="tokens_stateless.keys")
+def _forget_what_was_read_otherwise(*, setting: str, **_more: object) -> None:
+    if setting == "TOKENS_STATELESS" and _held is not None:
+        _held[1].remembered.clear()
 
 
 def signer() -> Signer:

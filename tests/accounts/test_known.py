@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -80,3 +81,24 @@ def test_an_entry_takes_less_than_100_bytes_and_no_step_5_ms() -> None:
 
     assert found.entry_bytes < 100
     assert max(found.learning, found.forgetting) < 5
+
+
+def test_its_edition_is_another_after_whatever_is_new_and_after_nothing_else() -> None:
+    known, login, user = Known(), b"l" * 16, b"u" * 16
+    editions = [known.edition]
+    news: list[tuple[list[bytes], list[tuple[bytes, int]]]] = [
+        ([login], []),
+        ([login], []),
+        ([], [(user, 2)]),
+        ([], [(user, 2)]),
+        ([], [(user, 1)]),
+    ]
+
+    for logins, versions in news:
+        known.learn(ended=logins, versions=versions, now=0.0)
+        editions.append(known.edition)
+    known.forget(before=10_000.0)
+
+    changed = [before is not after for before, after in pairwise(editions)]
+    assert changed == [True, False, True, False, False]
+    assert known.edition is editions[-1]

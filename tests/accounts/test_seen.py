@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
@@ -49,7 +50,7 @@ def test_a_flow_that_carries_no_last_seen_puts_it_once_a_minute(time_machine: An
 
     for seconds in (0, 1, 59, 61, 62, 130):
         time_machine.move_to(now + timedelta(seconds=seconds), tick=False)
-        logins.seen_by_token(login.pk)
+        logins.seen_by_token(login.pk, time.time())
         puts.append(login.pk in waiting())
         logins.writer._keys.clear()
 
@@ -60,7 +61,7 @@ def test_what_a_process_remembers_of_tokens_is_bounded(monkeypatch: pytest.Monke
     monkeypatch.setattr(logins, "MOST_NEXT_PUT", 3)
 
     for login in some_logins(10):
-        logins.seen_by_token(login.pk)
+        logins.seen_by_token(login.pk, time.time())
 
     assert len(logins._next_put) <= 3
 
@@ -70,7 +71,7 @@ def test_seeing_costs_the_request_no_sql(django_assert_num_queries: Any) -> None
 
     with django_assert_num_queries(0):
         logins.seen(login.pk, last=login.seen_at - LONG_AGO)
-        logins.seen_by_token(login.pk)
+        logins.seen_by_token(login.pk, time.time())
 
 
 @pytest.mark.parametrize("flow", ["session", "token"])

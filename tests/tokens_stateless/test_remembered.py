@@ -1,17 +1,20 @@
-"""A token that was verified once is known by a hash of its signature; all that can change is asked anew."""
+"""A token that was verified once is known when it comes again; all that can change is asked anew."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
 from django.test import Client, RequestFactory, override_settings
 from rest_framework.request import Request
 
-from accounts import logins
+from accounts import logins, standing
+from accounts.feed import News
 from accounts.logins import EndReason
+from accounts.standing import Answer, Standing
 from tests.tokens_stateless import doors, forge
 from tests.tokens_stateless.conftest import Held, Noted
 from tokens_stateless import conf, keyring, keys
@@ -33,7 +36,7 @@ def authenticated(held: Held) -> Any:
 
 def said(entry: Verified) -> Any:
     """The claims of a token that is remembered."""
-    return forge.read(f"{entry.beginning.removeprefix('Bearer ')}")[1]
+    return forge.read(entry.header.removeprefix("Bearer "))[1]
 
 
 def tokens(held: Held, number: int) -> list[str]:
@@ -47,15 +50,12 @@ def test_a_token_is_verified_once(held: Held) -> None:
     assert (statuses, len(memory()), memory().misses, memory().hits) == ({200}, 1, 1, 4)
 
 
-def test_what_is_remembered_cannot_be_sent_as_a_token(held: Held) -> None:
+def test_what_is_remembered_is_in_no_repr(held: Held) -> None:
     doors.me(held.access)
 
-    kept = repr(memory()._by_hash)
+    shown = repr([keys.ring(), memory(), *memory()._by_signature.values()])
 
-    signed, _dot, signature = held.access.rpartition(".")
-    assert signed in kept
-    assert signature not in kept
-    assert repr(forge.unpart(signature))[2:-1] not in kept
+    assert held.access.rpartition(".")[2] not in shown
 
 
 def test_nothing_that_differs_by_one_letter_is_taken_for_it(held: Held) -> None:
@@ -100,6 +100,51 @@ def test_a_remembered_token_is_stale_once_its_person_has_changed(held: Held) -> 
     assert (before, doors.me(held.access).json()["code"]) == ([200, 200], "token_stale")
 
 
+def test_its_standing_is_looked_up_again_only_after_something_was_learned(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[Answer] = []
+    judge = Standing.judge
+
+    def judges(*arguments: Any, **more: Any) -> Answer:
+        judged.append(judge(*arguments, **more))
+        return judged[-1]
+
+    monkeypatch.setattr(Standing, "judge", judges)
+    asked = [doors.me(held.access).status_code for _ in range(3)]
+    before = len(judged)
+
+    somebody = uuid4()
+    for _time in range(2):  # as when the ledger is read, which tells all of the last half minute each time
+        standing.hear(News(ended=(somebody,)))
+        asked.append(doors.me(held.access).status_code)
+    asked += [doors.me(held.access).status_code for _ in range(3)]
+    between = len(judged)
+    standing.hear(News(changed=((held.user.public_id, held.user.version + 1),)))
+    asked += [doors.me(held.access).status_code for _ in range(2)]
+
+    assert (asked, before, between) == ([200] * 8 + [401] * 2, 1, 2)
+    assert judged == [Answer.GOOD, Answer.GOOD, Answer.STALE, Answer.STALE]
+
+
+def test_what_is_learned_while_it_is_looked_up_counts_at_the_next_request(
+    held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has been found good in the edition before."""
+    judge = Standing.judge
+
+    def judges(self: Standing, *arguments: Any, **more: Any) -> Answer:
+        answer = judge(self, *arguments, **more)
+        standing.hear(News(ended=(held.login.pk,)))
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Standing, "judge", judges)
+        first = doors.me(held.access).status_code
+
+    assert (first, doors.me(held.access).status_code) == (200, 401)
+
+
 def test_a_remembered_token_dies_with_its_key(held: Held) -> None:
     before = [doors.me(held.access).status_code for _ in range(2)]
 
@@ -139,7 +184,7 @@ def test_a_refused_token_is_not_remembered(held: Held) -> None:
 
 @pytest.mark.parametrize("more", ["A", "A.", "A" * 4096])
 def test_nor_is_what_stands_before_or_behind_its_signed_part(more: str, held: Held) -> None:
-    """However long it is, no more than a signature's letters of it is hashed."""
+    """However long it is, no more than a signature's letters of it is looked up."""
     doors.me(held.access)
     signed, _dot, signature = held.access.rpartition(".")
     others = [f"{more}{held.access}", f"{held.access}{more}", f"{signed}.{more}{signature}", signature]
@@ -163,7 +208,7 @@ def test_it_is_remembered_by_the_whole_header(scheme: str, held: Held) -> None:
 def test_the_memory_is_bounded_and_the_oldest_goes_first(most: int, held: Held) -> None:
     with override_settings(TOKENS_STATELESS=replace(conf.current(), remembered_tokens=most)):
         statuses = {doors.me(token).status_code for token in tokens(held, 10)}
-        kept = [said(entry)["jti"] for entry in memory()._by_hash.values()]
+        kept = [said(entry)["jti"] for entry in memory()._by_signature.values()]
 
     assert statuses == {200}
     assert kept == ["7", "8", "9"][:most]
@@ -176,7 +221,7 @@ def test_what_has_ended_makes_room_before_the_memory_is_full(held: Held) -> None
         clock.shift(91)
         doors.me(held.access)
 
-    ends = [said(entry)["exp"] for entry in memory()._by_hash.values()]
+    ends = [said(entry)["exp"] for entry in memory()._by_signature.values()]
     assert ends == [forge.read(held.access)[1]["exp"]]
 
 
