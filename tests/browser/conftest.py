@@ -9,7 +9,7 @@ from email import message_from_string, policy
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect
 
 from authdemo.demo import PASSWORD
 from tests import leaks
@@ -17,7 +17,9 @@ from tests.servers import wait_until
 from tests.visitor import COOKIES
 from tests.web import WebServer
 
-PATIENCE_MS = 10_000
+# On a busy machine: two browsers at once, and the servers of both, on two cores.
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class Thief:
     def tries(self, what: str) -> Iterator[Try]:
         """Use it until each process has answered."""
         missing = set(self.processes)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while missing:
             sent_at, answer = time.monotonic(), self.ask(what)
             process = answer.header(named.HEADER) or ""
