@@ -37,38 +37,28 @@ def main(name: str, options: dict[str, Any]) -> None:
 
     django.setup()
     from django.contrib.auth import get_user_model
-    from django.db import connection, connections
+    from django.db import connection
 
-    from accounts import standing
+    from authdemo.lab import database
     from authdemo.lab.setup import Setup
     from tests.accounts.another import database_url
 
-    with tempfile.TemporaryDirectory() as directory:
-        old = connection.settings_dict["NAME"]
-        is_file = connection.vendor == "sqlite"
-        own = str(Path(directory) / "lab.sqlite3") if is_file else f"lab_{os.getpid()}"
-        connection.settings_dict["TEST"]["NAME"] = own
-        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-        try:
-            user = get_user_model().objects.create_user("alice@example.com", PASSWORD)
-            before = rows()
-            url = database_url(str(connection.settings_dict["NAME"]))
-            setup = Setup(
-                user=user,
-                password=PASSWORD,
-                environment={**os.environ, "DATABASE_URL": url},
-                directory=Path(directory),
-                rounds=4,
-            )
-            measured = import_module(f"authdemo.lab.{name}").measure(setup, **options)
-            told = [asdict(one) for one in measured] if isinstance(measured, list) else asdict(measured)
-            after = rows()
-            left = {table: after[table] - count for table, count in before.items() if after[table] != count}
-            sys.stdout.write(json.dumps({"found": told, "left": left}))
-        finally:
-            standing.stop()
-            connections.close_all()
-            connection.creation.destroy_test_db(old, verbosity=0)
+    with tempfile.TemporaryDirectory() as place, database.of_its_own(Path(place), name=f"lab_{os.getpid()}"):
+        user = get_user_model().objects.create_user("alice@example.com", PASSWORD)
+        before = rows()
+        url = database_url(str(connection.settings_dict["NAME"]))
+        setup = Setup(
+            user=user,
+            password=PASSWORD,
+            environment={**os.environ, "DATABASE_URL": url},
+            directory=Path(place),
+            rounds=4,
+        )
+        measured = import_module(f"authdemo.lab.{name}").measure(setup, **options)
+        told = [asdict(one) for one in measured] if isinstance(measured, list) else asdict(measured)
+        after = rows()
+        left = {table: after[table] - count for table, count in before.items() if after[table] != count}
+        sys.stdout.write(json.dumps({"found": told, "left": left}))
 
 
 def rows() -> dict[str, int]:

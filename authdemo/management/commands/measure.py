@@ -9,9 +9,8 @@ import sys
 import tempfile
 import time
 from argparse import ArgumentTypeError
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,10 +19,9 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, connection, connections
+from django.db import connection
 
-from accounts import logins, standing
-from authdemo.lab import claims, conclusions, parts, peers, tables, targets
+from authdemo.lab import claims, conclusions, database, parts, peers, tables, targets
 from authdemo.lab.progress import Progress
 from authdemo.lab.run import Run
 from authdemo.lab.setup import Setup
@@ -80,7 +78,7 @@ class Command(BaseCommand):
         # As Ctrl-C does, so that the database goes.
         signal.signal(signal.SIGTERM, lambda *_told: sys.exit(128 + signal.SIGTERM))
         try:
-            with tempfile.TemporaryDirectory() as directory, _database(Path(directory)):
+            with tempfile.TemporaryDirectory() as directory, database.of_its_own(Path(directory)):
                 run = self._run(options, Path(directory), is_quiet=file == STDOUT)
         except KeyboardInterrupt:
             raise CommandError("Stopped.", returncode=128 + signal.SIGINT) from None
@@ -126,21 +124,15 @@ class Command(BaseCommand):
         if not is_quiet:
             self.stdout.write(run.where())
         beside: dict[str, Future[Any]] = {}
-        try:
-            for part in chosen:
-                part_began = time.monotonic()
-                if not part.is_timed and not beside:
-                    beside = _begun(chosen, setup)
-                with progress.part():
-                    found = beside[part.name].result() if part.name in beside else part.measure(setup)
-                run.take(part.name, found, seconds=time.monotonic() - part_began)
-                if not is_quiet:
-                    self._show(part.tables(found))
-        finally:
-            standing.stop()
-            # Later it would find no database.
-            with suppress(DatabaseError):
-                logins.writer.flush()
+        for part in chosen:
+            part_began = time.monotonic()
+            if not part.is_timed and not beside:
+                beside = _begun(chosen, setup)
+            with progress.part():
+                found = beside[part.name].result() if part.name in beside else part.measure(setup)
+            run.take(part.name, found, seconds=time.monotonic() - part_began)
+            if not is_quiet:
+                self._show(part.tables(found))
         run.took_seconds = time.monotonic() - began
         if not is_quiet:
             self._show(targets.tables(run, is_whole=not options["only"]))
@@ -200,20 +192,6 @@ def _again(options: dict[str, Any], file: str | None, page: str | None) -> NoRet
     sys.stdout.flush()
     # Our own interpreter and our own command; nothing of it comes from outside.
     os.execve(sys.executable, command, {**os.environ, "DJANGO_SETTINGS_MODULE": LAB})  # noqa: S606
-
-
-@contextmanager
-def _database(directory: Path) -> Iterator[None]:
-    """A new one, which goes afterwards."""
-    old = connection.settings_dict["NAME"]
-    if connection.vendor == "sqlite":
-        connection.settings_dict["TEST"]["NAME"] = str(directory / "measure.sqlite3")
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
-    try:
-        yield
-    finally:
-        connections.close_all()
-        connection.creation.destroy_test_db(old, verbosity=0)
 
 
 def _environment() -> dict[str, str]:
